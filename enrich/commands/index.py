@@ -1,0 +1,87 @@
+"""``scrapy index``: the Voyager files brought up to date with the database, rebuilt, or compared with it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from scrapy.commands import ScrapyCommand
+
+from enrich.errors import EnrichError
+from enrich.runner import FAILED, complain
+
+if TYPE_CHECKING:
+    from scrapy.settings import BaseSettings
+
+
+class Command(ScrapyCommand):
+    """Exit code 1 where index and database differ after ``--check``, with a line for each difference."""
+
+    requires_project = True
+    requires_crawler_process = False
+
+    def syntax(self) -> str:
+        """What follows the command's name."""
+        return "[--rebuild | --check]"
+
+    def short_desc(self) -> str:
+        """The line in ``scrapy -h``."""
+        return "Bring the face indices up to date, rebuild them, or check them against the database"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's own options to Scrapy's."""
+        super().add_options(parser)
+        parser.add_argument("--rebuild", action="store_true", help="build the files anew, whatever is there")
+        parser.add_argument("--check", action="store_true", help="compare ids and vectors with the database")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Do it, first what ``--rebuild`` or nothing asks, then ``--check``."""
+        from enrich.store.database import database_exists, database_label, database_url
+
+        settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
+        data_dir = settings["DATA_DIR"]
+        try:
+            url = database_url(data_dir, settings.get("DATABASE_URL"))
+            if not database_exists(url):
+                raise EnrichError(f"{database_label(url)}: no database yet; `scrapy crawl SOURCE` makes it")
+            differences = bring_up(url, Path(data_dir) / "index", rebuild=opts.rebuild, check=opts.check)
+        except EnrichError as error:
+            complain(str(error))
+            self.exitcode = FAILED
+            return
+        for line in differences:
+            complain(line)
+        if differences:
+            self.exitcode = FAILED
+
+
+def bring_up(url: str, index_dir: Path, *, rebuild: bool, check: bool) -> list[str]:
+    """Write the indices (unless only ``check`` is asked), then compare if asked; the differences found."""
+    from enrich.store import index as indices
+    from enrich.store.database import open_database, snapshot
+
+    engine = open_database(url)
+    try:
+        with snapshot(engine) as connection:
+            specs = indices.index_specs(connection)
+        if rebuild or not check:
+            for spec in specs:
+                print(
+                    indices.rebuild(engine, index_dir, spec) if rebuild else indices.catch_up(engine, index_dir, spec)
+                )
+        differences = []
+        for spec in specs if check else ():
+            found = indices.check(engine, index_dir, spec)
+            differences += found
+            if not found:
+                print(f"{indices.index_path(index_dir, spec.recogniser)}: agrees with the database")
+        known = {indices.index_path(index_dir, spec.recogniser) for spec in specs}
+        if check:
+            others = sorted(set(index_dir.glob("face_*.voy")) - known)
+            differences += [f"{path}: the database has no such vectors" for path in others]
+        if not specs:
+            print("the database has no faces yet, so there is no index")
+        return differences
+    finally:
+        engine.dispose()

@@ -1,0 +1,106 @@
+"""``scrapy models list | pull PACK | check PACK``: the model packs, their files, and whether they work here."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from enrich.errors import EnrichError
+from enrich.runner import FAILED, complain
+
+if TYPE_CHECKING:
+    from enrich.faces.pack import ModelPack
+
+
+class Command(ScrapyCommand):
+    """Models are heavy to import: nothing of theirs is loaded before the command runs."""
+
+    requires_project = True
+    requires_crawler_process = False
+    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+
+    def syntax(self) -> str:
+        return "list | pull PACK | check PACK"
+
+    def short_desc(self) -> str:
+        return "List, fetch or check model packs"
+
+    def long_desc(self) -> str:
+        return "List the model packs and their files, fetch a pack's files, or verify a pack and run it once."
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        match args:
+            case ["list"]:
+                action = self._list
+            case ["pull", name]:
+                action = lambda: self._pull(name)  # noqa: E731
+            case ["check", name]:
+                action = lambda: self._check(name)  # noqa: E731
+            case _:
+                raise UsageError("say one of: list, pull PACK, check PACK")
+        try:
+            action()
+        except EnrichError as error:
+            complain(str(error))
+            self.exitcode = FAILED
+
+    @property
+    def _models_dir(self) -> Path:
+        assert self.settings is not None
+        return Path(self.settings.get("MODELS_DIR") or Path(self.settings.get("DATA_DIR") or "data") / "models")
+
+    def _list(self) -> None:
+        from enrich.faces.pack import known_packs, load_pack
+
+        assert self.settings is not None
+        chosen = self.settings.get("MODEL_PACK")
+        names = known_packs()
+        for name in names if chosen is None or chosen in names else [*names, chosen]:
+            pack = load_pack(name, self._models_dir, complete=False)
+            _print_pack(pack, chosen=name == chosen)
+
+    def _pull(self, name: str) -> None:
+        from enrich.faces.fetch import pull
+        from enrich.faces.pack import load_pack
+
+        fetched = pull(name, self._models_dir)
+        pack = load_pack(name, self._models_dir)
+        if not fetched:
+            print(f"{name}: all {len(pack.specs)} files are in {pack.folder} already, and verified")
+        for path in fetched:
+            print(f"{name}: fetched {path} ({_megabytes(path)}), verified")
+        print(f"{name}: {pack.licence}")
+
+    def _check(self, name: str) -> None:
+        from enrich.errors import ModelError
+        from enrich.faces.check import check
+        from enrich.faces.fetch import damaged
+        from enrich.faces.pack import load_pack
+
+        assert self.settings is not None
+        pack = load_pack(name, self._models_dir)
+        if lines := damaged(pack):
+            raise ModelError("; ".join(lines))
+        print(f"{name}: {len(pack.specs)} files verified in {pack.folder}; fingerprint {pack.fingerprint}")
+        result = check(pack, self.settings.get("EMBED_DEVICE") or "auto")
+        seen = "no face" if result.confidence is None else f"the face at confidence {result.confidence:.2f}"
+        vectors = ", ".join(f"{recogniser} of {dim} numbers" for recogniser, dim in result.dims.items())
+        print(
+            f"{name}: loaded in {result.load_seconds:.2f} s; found {seen} in a drawing in "
+            f"{result.analyse_seconds * 1000:.0f} ms; made {vectors} in {result.embed_seconds * 1000:.0f} ms"
+        )
+
+
+def _print_pack(pack: ModelPack, *, chosen: bool) -> None:
+    print(f"{pack.name}{'  (MODEL_PACK)' if chosen else ''}\n  licence: {pack.licence}\n  folder:  {pack.folder}")
+    for spec in pack.specs:
+        path = pack.path(spec)
+        print(f"    {spec.file:42} {_megabytes(path) if path.is_file() else 'missing'}")
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f} MB"

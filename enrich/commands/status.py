@@ -1,0 +1,139 @@
+"""``scrapy status``: what the database holds and how the crawls went."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, cast
+
+from scrapy.commands import ScrapyCommand
+
+from enrich.errors import EnrichError
+from enrich.runner import FAILED, complain
+
+if TYPE_CHECKING:
+    from scrapy.settings import BaseSettings
+
+    from enrich.store.status import SourceStatus, Status
+
+WIDTH = 140
+"""Characters a line may have where the output goes to a file."""
+
+
+class Command(ScrapyCommand):
+    """Prints a table, or JSON with ``--json``; says so where there is no database yet."""
+
+    requires_project = True
+    requires_crawler_process = False
+
+    def syntax(self) -> str:
+        """What follows the command's name."""
+        return "[--json]"
+
+    def short_desc(self) -> str:
+        """The line in ``scrapy -h``."""
+        return "Show what the database holds and how the crawls went"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's own options to Scrapy's."""
+        super().add_options(parser)
+        parser.add_argument("--json", action="store_true", help="print JSON for other programs")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Print; one line on stderr and exit code 1 where the database cannot be read."""
+        from enrich.store.database import database_exists, database_label, database_url, open_database
+        from enrich.store.status import Status, status
+
+        settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
+        try:
+            url = database_url(settings["DATA_DIR"], settings.get("DATABASE_URL"))
+            label = database_label(url)
+            there = database_exists(url)
+            if there:
+                engine = open_database(url)
+                try:
+                    found = status(engine, label)
+                finally:
+                    engine.dispose()
+            else:
+                found = Status(database=label)
+        except EnrichError as error:
+            complain(str(error))
+            self.exitcode = FAILED
+            return
+        if opts.json:
+            print(json.dumps(found.as_json(), indent=2))
+        elif there:
+            show(found)
+        else:
+            print(f"{label}: no database yet; `scrapy enrich` or `scrapy crawl SOURCE` makes it")
+
+
+def show(found: Status) -> None:
+    """Print the tables for a person."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console.print(found.database, style="bold", soft_wrap=True, highlight=False)
+    console.print(
+        f"{found.performers} performers, {found.performers_with_faces} of them with faces; "
+        f"{found.faces} faces; {found.urls} links",
+        highlight=False,
+    )
+    if found.model is not None:
+        vectors = ", ".join(f"{name} ({dim})" for name, dim in found.recognisers.items())
+        console.print(f"vectors: {vectors} of model pack {found.model}", highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("source")
+    for title in (
+        "run",
+        "performers",
+        "faces",
+        "accepted",
+        "rejected",
+        "failed",
+        "pending",
+        "errors",
+        "a minute",
+        "left",
+    ):
+        table.add_column(title, justify="left" if title == "run" else "right")
+    for one in found.sources:
+        outcomes = [str(one.images.get(name, 0)) for name in ("accepted", "rejected", "failed", "pending")]
+        table.add_row(
+            one.source if one.mode in (None, "api") else f"{one.source}:{one.mode}",
+            run_of(one),
+            str(one.performers),
+            str(one.faces),
+            *outcomes,
+            str(one.errors),
+            "" if one.performers_per_minute is None else f"{one.performers_per_minute:g}",
+            "" if one.eta_seconds is None else duration(one.eta_seconds),
+        )
+    if found.sources:
+        console.print()
+        console.print(table)
+    if found.reasons:
+        reasons = Table(box=None, pad_edge=False, header_style="bold")
+        reasons.add_column("rejected because")
+        reasons.add_column("images", justify="right")
+        for reason, number in found.reasons.items():
+            reasons.add_row(reason, str(number))
+        console.print()
+        console.print(reasons)
+
+
+def run_of(one: SourceStatus) -> str:
+    """The last run in a word or two."""
+    if one.state is None:
+        return ""
+    ended_otherwise = one.state == "interrupted" and one.finish_reason not in (None, "interrupted")
+    return f"{one.state} ({one.finish_reason})" if ended_otherwise else one.state
+
+
+def duration(seconds: float) -> str:
+    """A time span as a person says it: ``3 h 20 min``."""
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min" if minutes else "< 1 min"

@@ -1,0 +1,67 @@
+"""One file a site: what it holds, how its addresses look, and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from enrich.demo.answers import PictureAnswers
+    from enrich.demo.cast import Person
+    from enrich.demo.truth import Lookup, Page, World
+
+REFERENCE_SITES = ("babepedia",)
+"""The modules of the reference sites here; each is a ``ReferenceSite``."""
+
+
+class Site(Protocol):
+    """What the server needs of a site."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """What the server answers to."""
+
+
+class ReferenceSite(Protocol):
+    """What the module of a reference site offers."""
+
+    NAME: str
+
+    def links(self, people: Mapping[str, Person]) -> Mapping[str, tuple[str, ...]]:
+        """The pages here that the stash-box links, by person, as addresses of the real site."""
+
+    def pages(self, people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
+        """Every profile page."""
+
+    def lookups(self, people: Mapping[str, Person], all_pages: tuple[Page, ...]) -> tuple[Lookup, ...]:
+        """How the search for every person should end; ``all_pages`` are this site's."""
+
+    def source_block(self, base_url: str) -> dict[str, Any]:
+        """This source's block in a sources.yaml that points at the demo world."""
+
+    def serve(self, world: World, answers: PictureAnswers) -> Site:
+        """The site, ready to answer."""
+
+
+def reference_sites() -> tuple[ReferenceSite, ...]:
+    """Every reference site of the world, in the order in which it is crawled."""
+    return tuple(cast("ReferenceSite", import_module(f"{__name__}.{name}")) for name in REFERENCE_SITES)
+
+
+def sites(world: World, answers: PictureAnswers) -> tuple[Site, ...]:
+    """Every site of the world."""
+    from enrich.demo.sites.stash_box import StashBox
+
+    return StashBox(world, answers), *(site.serve(world, answers) for site in reference_sites())
+
+
+def source_blocks(base_url: str) -> dict[str, Any]:
+    """The ``stash_boxes`` and ``reference_sites`` of a sources.yaml that points at the world."""
+    from enrich.demo.sites import stash_box, stash_records
+
+    return {
+        "stash_boxes": {stash_records.NAME: stash_box.source_block(base_url)},
+        "reference_sites": {site.NAME: site.source_block(base_url) for site in reference_sites()},
+    }

@@ -1,0 +1,44 @@
+"""The demo world: worked out from one seed, so that the server and a test that judges a crawl see the same truth.
+
+Nothing is drawn here; ``pictures`` makes the bytes when they are asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from enrich.demo.cast import cast
+from enrich.demo.sites import reference_sites, stash_records
+from enrich.demo.truth import ABSENT, ACCEPTED, Drawing, Lookup, Page, Picture, Record, Verdict, World
+
+__all__ = [
+    "ABSENT",
+    "ACCEPTED",
+    "SEED",
+    "Drawing",
+    "Lookup",
+    "Page",
+    "Picture",
+    "Record",
+    "Verdict",
+    "World",
+    "build_world",
+]
+
+SEED = 2026
+
+
+def build_world(seed: int = SEED, performers: int = 30) -> World:
+    """The world of this seed; performers beyond the hand-written thirty are invented as well."""
+    people = {person.key: person for person in cast(performers)}
+    for site in reference_sites():
+        for key, urls in site.links(people).items():
+            people[key] = replace(people[key], urls=(*people[key].urls, *urls))
+    pages = {site.NAME: site.pages(people, seed) for site in reference_sites()}
+    return World(
+        seed=seed,
+        people=people,
+        records=stash_records.records(people, seed),
+        pages=tuple(page for found in pages.values() for page in found),
+        lookups=tuple(lookup for site in reference_sites() for lookup in site.lookups(people, pages[site.NAME])),
+    )

@@ -1,0 +1,21 @@
+"""Errors a person reads: one clear line that says what, where and what to do."""
+
+
+class EnrichError(Exception):
+    """Something that stops the run; its message is the one line printed before exit code 1."""
+
+
+class ConfigError(EnrichError):
+    """sources.yaml, a setting or an argument says something that cannot be meant."""
+
+
+class ModelError(EnrichError):
+    """A model pack is missing, damaged, or not the one a database was built with."""
+
+
+class StoreError(EnrichError):
+    """The database or an index cannot be opened, is newer than this program, or cannot be written."""
+
+
+class CredentialError(EnrichError):
+    """A source that needs a key has none, or the source refused it."""

@@ -1,0 +1,148 @@
+"""A crawl's life in the database: opened before the first request, then written, indexed and closed.
+
+Pipelines close all at once, so none of them may own the store: this extension does, and closes it last, in the one
+right order: everything written, the run judged and recorded, the index brought up to date, the database closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
+
+from enrich.errors import StoreError
+from enrich.extensions.health import Allowance, verdict
+from enrich.pipelines.engine import pack_for
+from enrich.spiders.source import SourceSpider, sources_of
+from enrich.store.backup import copy_database
+from enrich.store.database import database_url, snapshot
+from enrich.store.index import IndexSpec, catch_up
+from enrich.store.ledger import Limits
+from enrich.store.library import Library
+from enrich.store.models import model_problem
+from enrich.store.runs import Run, beat, finish_run, start_run
+from enrich.store.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 60.0
+
+
+class RunExtension:
+    """Raises StoreError where the database cannot be opened or holds vectors of another pack.
+
+    In a dry run it works on a copy that is thrown away.
+    """
+
+    def __init__(
+        self,
+        crawler: Crawler,
+        spider: SourceSpider,
+        url: str,
+        index_dir: Path,
+        specs: Sequence[IndexSpec],
+        limits: Limits,
+        refresh_after: timedelta,
+        priorities: Mapping[str, int],
+        allowance: Allowance,
+    ) -> None:
+        self.crawler = crawler
+        self.spider = spider
+        self.index_dir = index_dir
+        self.specs = specs
+        self.limits = limits
+        self.priorities = priorities
+        self.allowance = allowance
+        self.dry_run = spider.dry_run
+        self.scratch = tempfile.TemporaryDirectory(prefix="enrich-dry-run-") if self.dry_run else None
+        if self.scratch is not None:
+            url = copy_database(url, Path(self.scratch.name))
+        self.writer = Writer.acquire(url)
+        with snapshot(self.writer.engine) as connection:
+            problem = model_problem(connection, specs[0].model, {spec.recogniser: spec.dim for spec in specs})
+        if problem is not None:
+            self.writer.release()
+            raise StoreError(problem)
+        self.library = Library(self.writer.engine, limits=limits, refresh_after=refresh_after)
+        spider.library = self.library
+        self.run: Run | None = None
+        self.heartbeat: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        spider = crawler.spider
+        if not isinstance(spider, SourceSpider):
+            raise NotConfigured
+        settings = crawler.settings
+        data_dir = Path(settings["DATA_DIR"])
+        pack = pack_for(settings)
+        sources = sources_of(settings)
+        extension = cls(
+            crawler,
+            spider,
+            database_url(data_dir, settings.get("DATABASE_URL")),
+            data_dir / "index",
+            [IndexSpec(recogniser.name, recogniser.dim, pack.fingerprint) for recogniser in pack.recognisers],
+            Limits(source=spider.source.max_faces, total=sources.max_faces_per_performer),
+            timedelta(days=settings.getfloat("REFRESH_DAYS")),
+            {box.name: box.priority for box in sources.stash_boxes if box.priority is not None},
+            Allowance(settings.getfloat("ALLOWED_FAILED_SHARE"), settings.getfloat("ALLOWED_UNEXPECTED_SHARE")),
+        )
+        crawler.signals.connect(extension.spider_opened, signals.spider_opened)
+        crawler.signals.connect(extension.spider_closed, signals.spider_closed)
+        return extension
+
+    async def spider_opened(self) -> None:
+        """Enter the run."""
+        spider = self.spider
+        self.run = await asyncio.wrap_future(self.writer.submit(lambda tx: start_run(tx, spider.name, spider.mode)))
+        self.heartbeat = asyncio.create_task(self._beat(self.run))
+
+    async def _beat(self, run: Run) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await asyncio.wrap_future(self.writer.submit(partial(beat, run=run, expected=self._expected())))
+
+    def _expected(self) -> int | None:
+        """How many performers the spider will go through, once it knows."""
+        expected: int | None = self.crawler.stats.get_value("performers/expected")
+        return expected
+
+    async def spider_closed(self, reason: str) -> None:
+        """Judge and record the run, bring the index up to date, close the database."""
+        if self.heartbeat is not None:
+            self.heartbeat.cancel()
+        stats = self.crawler.stats
+        for name, line in verdict(stats.get_stats(), reason, self.allowance).items():
+            stats.set_value(f"enrich/degraded/{name}", line)
+            logger.warning("%s: %s", self.spider.name, line)
+        await asyncio.to_thread(self._close, reason)
+
+    def _close(self, reason: str) -> None:
+        stats = dict(self.crawler.stats.get_stats())
+        run, expected = self.run, self._expected()
+        try:
+            if run is not None:
+                if expected is not None:
+                    self.writer.submit(partial(beat, run=run, expected=expected))
+                self.writer.submit(lambda tx: finish_run(tx, run, reason, stats)).result()
+            if not self.dry_run:
+                for spec in self.specs:
+                    logger.info("%s", catch_up(self.writer.engine, self.index_dir, spec))
+        except StoreError as error:
+            self.crawler.stats.set_value("enrich/degraded/store", str(error))
+            logger.error("%s: %s", self.spider.name, error)
+        finally:
+            self.library.close()
+            self.writer.release()
+            if self.scratch is not None:
+                self.scratch.cleanup()

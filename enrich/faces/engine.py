@@ -1,0 +1,123 @@
+"""The face engine: one pack's models, loaded once a process and shared by every thread that needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from enrich.errors import ModelError
+from enrich.faces.align import CROP_PX, align
+from enrich.faces.decode import ImageTooLargeError, NotAnImageError, decode
+from enrich.faces.detector import Detections, find_faces, open_detector
+from enrich.faces.embedder import open_embedders, unit
+from enrich.faces.measures import yaw_deg
+from enrich.faces.pack import ModelPack, sha256_of
+from enrich.faces.sessions import CUDA, providers_for
+from enrich.items import DetectedImage, Face, FloatArray, Image, RejectedImage, Uint8Array
+
+
+class FaceEngine:
+    """Decodes, detects, aligns and embeds with one pack. Every method may be called from several threads at once.
+
+    ``threads`` is how many of them call ``analyse`` at a time; by default as many as the process may use cores, each
+    detection in one thread. Measured on two cores with SCRFD-500M and MobileFaceNet: 58 images a second with two
+    workers of one thread, 30 with one worker of two; the bare sessions, without decoding or alignment, do 65 and 33.
+    """
+
+    def __init__(self, pack: ModelPack, device: str = "auto", threads: int | None = None) -> None:
+        pack.require_files()
+        _verify(pack)
+        cores = _cores()
+        self.pack = pack
+        self.threads = threads or cores
+        providers = providers_for(device)
+        cv2.setNumThreads(1)  # the workers are the parallelism; OpenCV's own pool would fight them for the cores
+        self._detector = open_detector(pack, providers, max(1, cores // self.threads))
+        self._embedders = open_embedders(pack, providers, max(1, cores // 4))
+        if device == "cuda" and CUDA not in self._detector.providers:
+            raise ModelError("EMBED_DEVICE=cuda: CUDA could not be started; see onnxruntime's message above")
+        self._warm_up()
+
+    def analyse(self, image: Image) -> DetectedImage | RejectedImage:
+        """Decode a picture, find its faces and align them; a picture that cannot be decoded is rejected."""
+        sha256 = hashlib.sha256(image.body).hexdigest()
+        try:
+            rgb = decode(image.body)
+        except NotAnImageError as error:
+            detail = {"error": str(error), "bytes": len(image.body)}
+            return RejectedImage(ref=image.ref, reason="not_an_image", sha256=sha256, detail=detail)
+        except ImageTooLargeError as error:
+            size = {"width_px": error.width_px, "height_px": error.height_px}
+            return RejectedImage(ref=image.ref, reason="image_too_large", sha256=sha256, detail=size)
+        height, width = rgb.shape[:2]
+        faces = _faces(rgb, self.detect(rgb))
+        return DetectedImage(ref=image.ref, sha256=sha256, width_px=width, height_px=height, faces=faces)
+
+    def detect(self, rgb: Uint8Array) -> Detections:
+        """Return the faces in ``rgb``, uint8 (height, width, 3), most confident first."""
+        return find_faces(self._detector, rgb, self.pack.min_detection_confidence)
+
+    def embed(self, crops: Sequence[Uint8Array]) -> dict[str, FloatArray]:
+        """Return, by recogniser, float32 (n, dim) of L2 norm 1 for n crops uint8 (112, 112, 3) RGB.
+
+        Raises ModelError where a vector is zero or not finite.
+        """
+        if not crops:
+            return {embedder.spec.name: np.empty((0, embedder.spec.dim), np.float32) for embedder in self._embedders}
+        return {embedder.spec.name: unit(embedder.raw(crops), embedder.spec) for embedder in self._embedders}
+
+    def _warm_up(self) -> None:
+        """Run everything once: the first run allocates, and a pack that does not fit its description shows here."""
+        self.detect(np.zeros((64, 64, 3), dtype=np.uint8))
+        noise = np.random.default_rng(0).integers(0, 256, (2, CROP_PX, CROP_PX, 3), dtype=np.uint8)
+        try:
+            self.embed(list(noise))
+        except ModelError:
+            raise
+        except Exception as error:  # onnxruntime's exceptions have no public base class
+            raise ModelError(f"model pack {self.pack.name} does not run: {' '.join(str(error).split())}") from error
+
+
+_engines: dict[tuple[str, str], FaceEngine] = {}
+_loading = threading.Lock()
+
+
+def load_engine(pack: ModelPack, device: str = "auto") -> FaceEngine:
+    """Return the process's engine for this pack and device, loading it on the first call. Raises ModelError."""
+    with _loading:
+        key = (f"{pack.fingerprint} {pack.folder}", device)
+        if key not in _engines:
+            _engines[key] = FaceEngine(pack, device)
+        return _engines[key]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _verify(pack: ModelPack) -> None:
+    for spec in pack.specs:
+        path = pack.path(spec)
+        if sha256_of(path) != spec.sha256:
+            remedy = f"`scrapy models pull {pack.name}` replaces it" if pack.fetch else "replace it"
+            raise ModelError(f"{path} is not the file that model pack {pack.name} names (its sha256 differs); {remedy}")
+
+
+def _faces(rgb: Uint8Array, found: Detections) -> tuple[Face, ...]:
+    faces = []
+    for box, landmarks, score in zip(found.boxes_px, found.landmarks_px, found.scores, strict=True):
+        faces.append(
+            Face(
+                box_px=box,
+                landmarks_px=landmarks,
+                confidence=float(score),
+                yaw_deg=yaw_deg(landmarks),
+                crop=align(rgb, landmarks),
+            )
+        )
+    return tuple(faces)

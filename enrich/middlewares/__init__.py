@@ -1,0 +1,1 @@
+"""Downloader middlewares, one concern a file: ledger, throttle, credentials."""

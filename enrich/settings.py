@@ -1,0 +1,73 @@
+"""What Scrapy runs and in which order. Every name here can be set with ``-s NAME=VALUE``.
+
+The names of the contract can also come from the environment as ``ENRICH_NAME``. API keys are not settings: they come
+from the environment alone.
+"""
+
+import os
+
+from enrich import __version__
+
+BOT_NAME = "enrich"
+SPIDER_MODULES = ["enrich.spiders"]
+NEWSPIDER_MODULE = "enrich.spiders"
+COMMANDS_MODULE = "enrich.commands"
+
+# --- enrich -----------------------------------------------------------------------------------------------------------
+SOURCES_FILE = os.environ.get("ENRICH_SOURCES_FILE")  # None: beside scrapy.cfg, else the packaged one
+DATA_DIR = os.environ.get("ENRICH_DATA_DIR", "data")
+DATABASE_URL = os.environ.get("ENRICH_DATABASE_URL")  # None: SQLite in DATA_DIR
+MODEL_PACK = os.environ.get("ENRICH_MODEL_PACK", "buffalo_l")
+MODELS_DIR = os.environ.get("ENRICH_MODELS_DIR")  # None: DATA_DIR/models
+FLARESOLVERR_URL = os.environ.get("ENRICH_FLARESOLVERR_URL", "http://127.0.0.1:8191")
+EMBED_BATCH_SIZE = int(os.environ.get("ENRICH_EMBED_BATCH_SIZE", "8"))
+EMBED_DEVICE = os.environ.get("ENRICH_EMBED_DEVICE", "auto")
+EMBED_MAX_WAIT_SECONDS = 0.03
+REFRESH_DAYS = 30  # a performer looked up at a reference site is not looked up again before this
+ALLOWED_FAILED_SHARE = 0.10  # more failed images and lookups than this and the run counts as degraded (exit code 3)
+ALLOWED_UNEXPECTED_SHARE = 0.05  # the same for pages that are not what the parser knows
+
+# --- the way of a request: order numbers with their reasons are in docs/architecture.md -------------------------------
+DOWNLOADER_MIDDLEWARES = {
+    "enrich.middlewares.ledger.LedgerMiddleware": 10,
+    "enrich.middlewares.throttle.ThrottleMiddleware": 560,
+    "enrich.middlewares.credentials.CredentialsMiddleware": 800,
+}
+ITEM_PIPELINES = {
+    "enrich.pipelines.validate.AdultStage": 90,
+    "enrich.pipelines.validate.SniffStage": 100,
+    "enrich.pipelines.detect.DetectStage": 200,
+    "enrich.pipelines.screen.ScreenStage": 300,
+    "enrich.pipelines.embed.EmbedStage": 400,
+    "enrich.pipelines.agree.AgreeStage": 500,
+    "enrich.pipelines.persist.PersistStage": 800,
+}
+EXTENSIONS = {
+    "enrich.extensions.run.RunExtension": 0,
+    "scrapy.extensions.periodic_log.PeriodicLog": None,
+}
+
+# --- politeness -------------------------------------------------------------------------------------------------------
+USER_AGENT = f"enrich/{__version__} (performer database builder for Stash libraries; Scrapy)"
+ROBOTSTXT_OBEY = True
+CONCURRENT_REQUESTS = 8
+DOWNLOAD_DELAY = 0  # the pace is the source's rate_limit, kept by its download slot
+DOWNLOAD_DELAY_JITTER = 0
+DOWNLOAD_TIMEOUT = 45
+DOWNLOAD_MAXSIZE = 32 * 2**20
+DOWNLOAD_WARNSIZE = 16 * 2**20
+RETRY_TIMES = 3
+RETRY_HTTP_CODES = [408, 429, 500, 502, 503, 504, 522, 524]
+RETRY_GIVE_UP_LOG_LEVEL = "INFO"  # what could not be had is in the ledger and in the summary
+COOKIES_ENABLED = False
+
+# --- the process ------------------------------------------------------------------------------------------------------
+CONCURRENT_ITEMS = 8  # per response: more only makes more idle tasks
+SCRAPER_SLOT_MAX_ACTIVE_SIZE = 96 * 2**20  # bytes of pictures in the pipeline before downloads pause
+REMOTE_CONTROL_ENABLED = False
+TELNETCONSOLE_ENABLED = False
+LOG_LEVEL = "INFO"
+DEFAULT_DROPITEM_LOG_LEVEL = "DEBUG"
+LOGSTATS_INTERVAL = 60.0
+MEMUSAGE_ENABLED = True
+FEED_EXPORT_ENCODING = "utf-8"

@@ -1,0 +1,9 @@
+"""FansDB (fansdb.cc): a server of the stash-box software."""
+
+from enrich.spiders.stash_box import StashBoxSpider
+
+
+class FansDBSpider(StashBoxSpider):
+    """Reads fansdb.cc."""
+
+    name = "fansdb"

@@ -1,0 +1,9 @@
+"""StashDB (stashdb.org): a server of the stash-box software."""
+
+from enrich.spiders.stash_box import StashBoxSpider
+
+
+class StashDBSpider(StashBoxSpider):
+    """Reads stashdb.org."""
+
+    name = "stashdb"

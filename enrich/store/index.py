@@ -1,0 +1,271 @@
+"""The Voyager indices: projections of the vectors in the database, one a recogniser, their ids the faces' ids.
+
+An index catches up by what its ids lack. It is never trusted: a file beside it, ``face_<recogniser>.json``, says which
+database and model pack it was made of and the sha256 of its bytes, and what does not fit is rebuilt. That file lies
+beside the index and not in the database because both travel together, also to a database they do not belong to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import voyager  # type: ignore[import-untyped]  # it ships no types
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DBAPIError
+
+from enrich.errors import StoreError
+from enrich.items import FloatArray
+from enrich.store.backup import sync, sync_folder
+from enrich.store.database import explain, snapshot
+from enrich.store.models import IndexSpec, database_id, index_specs
+from enrich.store.schema import embeddings
+
+__all__ = ["IndexReport", "IndexSpec", "catch_up", "check", "index_path", "index_specs", "rebuild"]
+
+CHUNK = 4096
+"""Vectors read and added at a time: 8 MB of 512 numbers."""
+
+LOCK_SECONDS = 600.0
+"""How long to wait for another process that writes the index."""
+
+TOLERANCE = 1e-5
+"""Largest difference of a number in index and database: Voyager divides unit vectors by their length once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What was done to an index. ``rebuilt_because``: why what lay there was not used."""
+
+    path: Path
+    added: int
+    total: int
+    rebuilt_because: str | None = None
+
+    def __str__(self) -> str:
+        why = f"; rebuilt: {self.rebuilt_because}" if self.rebuilt_because else ""
+        return f"{self.path}: {self.total} faces, {self.added} added{why}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Unusable(Exception):  # noqa: N818  # never seen outside
+    """What is wrong with the files of an index."""
+
+    why: str
+
+
+def index_path(index_dir: Path, recogniser: str) -> Path:
+    """The file of a recogniser's index."""
+    return index_dir / f"face_{recogniser}.voy"
+
+
+def catch_up(engine: Engine, index_dir: Path, spec: IndexSpec) -> IndexReport:
+    """Bring an index up to date with the database; costs in proportion to the new faces, plus one save.
+
+    An index that is damaged, of another model or database, or that has faces the database has not, is built anew.
+    Raises StoreError: the lock is held for too long, or files cannot be read or written.
+    """
+    path = index_path(index_dir, spec.recogniser)
+    with _clear_errors(path), _locked(path), snapshot(engine) as connection:
+        _require_spec(connection, spec)
+        wanted = _face_ids(connection, spec)
+        try:
+            index = _load(connection, path, spec)
+            held = np.fromiter(index.ids, np.int64, len(index.ids))
+            if np.setdiff1d(held, wanted, assume_unique=True).size:
+                raise _Unusable("it has faces that the database no longer has")
+        except _Unusable as problem:
+            return _build(connection, path, spec, wanted, problem.why)
+        except FileNotFoundError:
+            return _build(connection, path, spec, wanted, None)
+        missing = np.setdiff1d(wanted, held, assume_unique=True)
+        if missing.size:
+            _add(connection, index, spec, missing)
+            _save(connection, index, path, spec)
+        return IndexReport(path, int(missing.size), len(index.ids))
+
+
+def rebuild(engine: Engine, index_dir: Path, spec: IndexSpec) -> IndexReport:
+    """Build an index anew, whatever lies there. Raises StoreError like ``catch_up``."""
+    path = index_path(index_dir, spec.recogniser)
+    with _clear_errors(path), _locked(path), snapshot(engine) as connection:
+        _require_spec(connection, spec)
+        return _build(connection, path, spec, _face_ids(connection, spec), "as asked")
+
+
+def check(engine: Engine, index_dir: Path, spec: IndexSpec) -> list[str]:
+    """In what an index differs from the database, ids and vectors; empty if in nothing. Changes nothing."""
+    path = index_path(index_dir, spec.recogniser)
+    with _clear_errors(path), _locked(path), snapshot(engine) as connection:
+        wanted = _face_ids(connection, spec)
+        try:
+            index = _load(connection, path, spec)
+        except FileNotFoundError:
+            return [f"{path}: missing; the database has {wanted.size} faces"] if wanted.size else []
+        except _Unusable as problem:
+            return [f"{path}: {problem.why}"]
+        held = np.fromiter(index.ids, np.int64, len(index.ids))
+        lacking, foreign = np.setdiff1d(wanted, held), np.setdiff1d(held, wanted)
+        differing = _differing(connection, index, spec, np.intersect1d(wanted, held))
+        return [
+            f"{path}: {ids.size} faces {what} (first: {ids[0]})"
+            for ids, what in (
+                (lacking, "of the database are missing"),
+                (foreign, "are not in the database"),
+                (differing, "have another vector than in the database"),
+            )
+            if ids.size
+        ]
+
+
+def _load(connection: Connection, path: Path, spec: IndexSpec) -> voyager.Index:
+    """The index that is there. Raises FileNotFoundError, or _Unusable if it must not be used."""
+    if not path.exists():
+        raise FileNotFoundError(path)
+    try:
+        passport = json.loads(_passport(path).read_text("utf-8"))
+    except FileNotFoundError:
+        raise _Unusable(f"{_passport(path).name}, which says what it is, is missing") from None
+    except ValueError:
+        raise _Unusable(f"{_passport(path).name}, which says what it is, is damaged") from None
+    if passport.get("sha256") != _sha256(path):
+        raise _Unusable("it is damaged, or was not written to its end")
+    for key, value in _identity(connection, spec).items():
+        if passport.get(key) != value:
+            raise _Unusable(f"it was made of another {key} ({passport.get(key)}, not {value})")
+    try:
+        index = voyager.Index.load(str(path))
+    except (RuntimeError, ValueError) as error:
+        raise _Unusable(f"it cannot be read: {error}") from error
+    if index.num_dimensions != spec.dim or index.space != voyager.Space.Cosine or len(index) != index.num_elements:
+        raise _Unusable(f"it has {index.num_dimensions} dimensions in {index.space}, or deleted faces")
+    return index
+
+
+def _build(
+    connection: Connection, path: Path, spec: IndexSpec, ids: npt.NDArray[np.int64], why: str | None
+) -> IndexReport:
+    if not ids.size:
+        # Voyager cannot load an index without vectors, so there is none; one of another database is left alone.
+        if why is not None and _is_ours(connection, path):
+            path.unlink(missing_ok=True)
+            _passport(path).unlink(missing_ok=True)
+            sync_folder(path.parent)
+        return IndexReport(path, 0, 0, why)
+    index = voyager.Index(voyager.Space.Cosine, spec.dim, max_elements=int(ids.size))
+    _add(connection, index, spec, ids)
+    _save(connection, index, path, spec)
+    return IndexReport(path, int(ids.size), int(ids.size), why)
+
+
+def _is_ours(connection: Connection, path: Path) -> bool:
+    try:
+        passport = json.loads(_passport(path).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(passport.get("database") == database_id(connection))
+
+
+def _add(connection: Connection, index: voyager.Index, spec: IndexSpec, ids: npt.NDArray[np.int64]) -> None:
+    for chunk, vectors in _vectors(connection, spec, ids):
+        norms = np.linalg.norm(vectors, axis=1)
+        if not np.allclose(norms, 1.0, atol=1e-3):  # Voyager would take zeros and NaN without a word
+            bad = chunk[int(np.argmax(~np.isclose(norms, 1.0, atol=1e-3)))]
+            raise StoreError(f"face {bad}: its {spec.recogniser} vector is damaged; nothing was written to the index")
+        index.add_items(vectors, ids=chunk.tolist())
+
+
+def _differing(
+    connection: Connection, index: voyager.Index, spec: IndexSpec, ids: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    found = [np.empty(0, np.int64)]
+    for chunk, vectors in _vectors(connection, spec, ids):
+        apart = np.abs(index.get_vectors(chunk.tolist()) - vectors).max(axis=1)
+        found.append(chunk[~(apart <= TOLERANCE)])  # NaN is apart too
+    return np.concatenate(found)
+
+
+def _vectors(
+    connection: Connection, spec: IndexSpec, ids: npt.NDArray[np.int64]
+) -> Iterator[tuple[npt.NDArray[np.int64], FloatArray]]:
+    """The vectors of ascending face ids, chunk by chunk: ids (n,), float32 (n, dim)."""
+    columns = select(embeddings.c.face_id, embeddings.c.vector).order_by(embeddings.c.face_id)
+    for start in range(0, ids.size, CHUNK):
+        chunk = ids[start : start + CHUNK]
+        rows = connection.execute(
+            columns.where(
+                embeddings.c.recogniser == spec.recogniser,
+                embeddings.c.face_id.between(int(chunk[0]), int(chunk[-1])),
+            )
+        ).all()
+        chosen = set(chunk.tolist())
+        blobs = [row.vector for row in rows if row.face_id in chosen]
+        for face, blob in zip(chunk, blobs, strict=True):
+            if len(blob) != 4 * spec.dim:
+                raise StoreError(f"face {face}: its {spec.recogniser} vector has {len(blob)} bytes, not {4 * spec.dim}")
+        yield chunk, np.frombuffer(b"".join(blobs), "<f4").reshape(chunk.size, spec.dim).astype(np.float32)
+
+
+def _face_ids(connection: Connection, spec: IndexSpec) -> npt.NDArray[np.int64]:
+    statement = select(embeddings.c.face_id).where(embeddings.c.recogniser == spec.recogniser)
+    return np.sort(np.fromiter(connection.execute(statement).scalars(), np.int64))
+
+
+def _identity(connection: Connection, spec: IndexSpec) -> dict[str, Any]:
+    return {"recogniser": spec.recogniser, "dim": spec.dim, "model": spec.model, "database": database_id(connection)}
+
+
+def _require_spec(connection: Connection, spec: IndexSpec) -> None:
+    held: Sequence[IndexSpec] = index_specs(connection)
+    if held and spec not in held:
+        raise StoreError(f"the database holds vectors of {', '.join(map(str, held))}, not of {spec}")
+
+
+def _passport(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _save(connection: Connection, index: voyager.Index, path: Path, spec: IndexSpec) -> None:
+    """Put the index in its place in one step; whoever has the old file open goes on reading that."""
+    unfinished, passport = path.with_suffix(".voy.tmp"), _passport(path).with_suffix(".json.tmp")
+    index.save(str(unfinished))
+    sync(unfinished)
+    said = {**_identity(connection, spec), "faces": len(index.ids), "sha256": _sha256(unfinished)}
+    passport.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+    sync(passport)
+    unfinished.replace(path)
+    passport.replace(_passport(path))
+    sync_folder(path.parent)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock"), timeout=LOCK_SECONDS):
+            yield
+    except Timeout:
+        raise StoreError(f"{path}: another process has held it for {LOCK_SECONDS:.0f} s; run this again") from None
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(f"{path}: the database cannot be read: {explain(error)}") from error
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"{path}: cannot be written: {error}; the index that was there is untouched") from error

@@ -1,0 +1,162 @@
+"""The ledger's rows: which pictures of which performer are known, what became of each, and when to try again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeGuard
+
+from sqlalchemy import Connection, Row, Table, bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from enrich.errors import StoreError
+from enrich.items import ImageRef, Mode, Reason
+from enrich.store.schema import faces, images, merged_ids, performers, stashbox_ids
+
+Outcome = Literal["accepted", "rejected", "failed", "pending"]
+
+LIMIT_REASONS = frozenset({"source_limit", "total_limit"})
+"""Reasons that may pass: such a picture is due again as soon as there is room for a face."""
+
+FIRST_RETRY_SECONDS = 15 * 60
+LONGEST_RETRY_SECONDS = 7 * 24 * 3600
+
+
+class OrphanImage(StoreError):  # noqa: N818  # what it is, not only that it is an error
+    """A picture of a performer whom the database does not know (any more)."""
+
+
+class OrphanPerformer(StoreError):  # noqa: N818  # as above
+    """Something about a performer, by our own id, whom the database does not know (any more)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Most faces a performer may have from one source, and from all; ``None``: no limit."""
+
+    source: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What became of a picture. ``repeated``: it had been decided before, and nothing was changed."""
+
+    outcome: Outcome
+    performer_id: int
+    reason: Reason | None = None
+    face_id: int | None = None
+    repeated: bool = False
+
+
+def retry_seconds(attempts: int) -> int:
+    """How long to wait after the ``attempts``-th failure: a quarter of an hour, doubling, a week at most."""
+    return int(min(FIRST_RETRY_SECONDS * 2.0 ** (attempts - 1), LONGEST_RETRY_SECONDS))
+
+
+def insert_missing(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Insert the rows whose keys are not taken; the number inserted."""
+    if not rows:
+        return 0
+    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
+    return tx.execute(dialect.insert(table).on_conflict_do_nothing(), rows).rowcount
+
+
+KNOWN_ID = select(
+    func.coalesce(
+        select(stashbox_ids.c.performer_id)
+        .where(stashbox_ids.c.endpoint == bindparam("source"), stashbox_ids.c.stashbox_performer_id == bindparam("id"))
+        .scalar_subquery(),
+        select(merged_ids.c.performer_id)
+        .where(merged_ids.c.endpoint == bindparam("source"), merged_ids.c.merged_stashbox_id == bindparam("id"))
+        .scalar_subquery(),
+    )
+)
+"""Our id of the stash-box ``source``'s performer ``id``, also by an id that was merged into another."""
+_EXISTS = select(performers.c.id).where(performers.c.id == bindparam("id"))
+_ROW = select(images).where(
+    images.c.source == bindparam("source"),
+    images.c.performer_id == bindparam("performer"),
+    images.c.image_url == bindparam("url"),
+)
+_SETTLE = update(images).where(images.c.id == bindparam("row_id"))
+_COUNTS = select(func.count(), func.count().filter(faces.c.source_endpoint == bindparam("source"))).where(
+    faces.c.performer_id == bindparam("performer")
+)
+
+
+def known_performer(connection: Connection, source: str, source_id: str) -> int | None:
+    """Our id of a stash-box's performer, also by an id that was merged into another."""
+    found: int | None = connection.execute(KNOWN_ID, {"source": source, "id": source_id}).scalar()
+    return found
+
+
+def owner(connection: Connection, ref: ImageRef) -> int | None:
+    """Our id of the performer whose picture it is, if the database knows them."""
+    if ref.performer_id is None:
+        return None if ref.source_id is None else known_performer(connection, ref.source, ref.source_id)
+    found: int | None = connection.execute(_EXISTS, {"id": ref.performer_id}).scalar()
+    return found
+
+
+def require_owner(tx: Connection, ref: ImageRef) -> int:
+    """The same. Raises OrphanImage."""
+    performer = owner(tx, ref)
+    if performer is None:
+        who = f"performer {ref.performer_id}" if ref.performer_id is not None else f"{ref.source}:{ref.source_id}"
+        raise OrphanImage(f"{ref.image_url}: a picture of {who}, who is not in the database")
+    return performer
+
+
+def ledger_row(connection: Connection, ref: ImageRef, performer: int) -> Row[Any] | None:
+    """The ledger's row of a performer's picture."""
+    return connection.execute(_ROW, {"source": ref.source, "performer": performer, "url": ref.image_url}).first()
+
+
+def is_settled(row: Row[Any] | None) -> TypeGuard[Row[Any]]:
+    """Whether the last word on a picture is spoken: accepted, or rejected for good."""
+    return row is not None and (
+        row.outcome == "accepted" or (row.outcome == "rejected" and row.reason not in LIMIT_REASONS)
+    )
+
+
+def limit_reached(connection: Connection, performer: int, source: str, limits: Limits) -> Reason | None:
+    """``source_limit`` or ``total_limit`` if the performer has all the faces they may have; else ``None``."""
+    if limits.source is None and limits.total is None:
+        return None
+    total, of_source = connection.execute(_COUNTS, {"performer": performer, "source": source}).one()
+    if limits.source is not None and of_source >= limits.source:
+        return "source_limit"
+    if limits.total is not None and total >= limits.total:
+        return "total_limit"
+    return None
+
+
+def enter_pending(tx: Connection, refs: Iterable[ImageRef], performer: int, mode: Mode, at: str) -> int:
+    """Enter pictures that are not in the ledger as pending; the number of new ones."""
+    rows = [{**described(ref, performer), "mode": mode, "outcome": "pending", "created_at": at} for ref in refs]
+    return insert_missing(tx, images, rows)
+
+
+def settle(
+    tx: Connection, row: Row[Any] | None, ref: ImageRef, performer: int, at: str, values: dict[str, Any]
+) -> None:
+    """Write what became of a picture: into its row, or as a new one."""
+    if row is not None:
+        tx.execute(_SETTLE, {"row_id": row.id, **values})
+        return
+    tx.execute(insert(images), {**described(ref, performer), "created_at": at, **values})
+
+
+def described(ref: ImageRef, performer: int) -> dict[str, Any]:
+    """What a ref says of its picture, as the ledger's columns."""
+    return {
+        "source": ref.source,
+        "performer_id": performer,
+        "image_url": ref.image_url,
+        "matched": ref.matched,
+        "page_url": ref.page_url,
+        "gallery": ref.gallery,
+        "width_px": ref.width_px,
+        "height_px": ref.height_px,
+    }

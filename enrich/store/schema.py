@@ -1,0 +1,301 @@
+"""The tables: Stash Sense's with exactly its columns, ours beside them. Times are UTC texts, ``2026-01-31 09:30:00``.
+
+What is written here is the newest schema, for queries; databases are made and changed by ``enrich.store.migrations``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+_NOW = text("CURRENT_TIMESTAMP")
+"""The default of Stash Sense's time columns: the same text as its ``datetime('now')``."""
+
+
+def _performer(nullable: bool = False) -> Column[int]:
+    return Column("performer_id", Integer, ForeignKey("performers.id", ondelete="CASCADE"), nullable=nullable)
+
+
+# --- Stash Sense's tables: not a column more, its reader builds a dataclass from SELECT * -----------------------------
+
+performers = Table(
+    "performers",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("canonical_name", Text, nullable=False),
+    Column("disambiguation", Text),
+    Column("gender", Text),
+    Column("country", Text),
+    Column("ethnicity", Text),
+    Column("birth_date", Text),
+    Column("death_date", Text),
+    Column("height_cm", Integer),
+    Column("eye_color", Text),
+    Column("hair_color", Text),
+    Column("career_start_year", Integer),
+    Column("career_end_year", Integer),
+    Column("scene_count", Integer),
+    Column("stashdb_updated_at", Text),
+    Column("face_count", Integer, server_default=text("0")),
+    Column("image_url", Text),
+    Column("created_at", Text, server_default=_NOW),
+    Column("updated_at", Text, server_default=_NOW),
+    Index("idx_performers_name", "canonical_name"),
+    Index("idx_performers_country", "country"),
+    Index("idx_performers_ethnicity", "ethnicity"),
+    Index("idx_performers_height", "height_cm"),
+    Index("idx_performers_scene_count", "scene_count"),
+    Index("idx_performers_stashdb_updated", "stashdb_updated_at"),
+    sqlite_autoincrement=True,
+)
+
+stashbox_ids = Table(
+    "stashbox_ids",
+    metadata,
+    _performer(),
+    Column("endpoint", Text, nullable=False),
+    Column("stashbox_performer_id", Text, nullable=False),
+    Column("created_at", Text, server_default=_NOW),
+    PrimaryKeyConstraint("endpoint", "stashbox_performer_id"),
+    Index("idx_stashbox_performer", "performer_id"),
+    Index("idx_stashbox_id", "stashbox_performer_id"),
+)
+
+external_urls = Table(
+    "external_urls",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _performer(),
+    Column("site", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("normalized_id", Text, nullable=False),
+    Column("source_endpoint", Text, nullable=False),
+    Column("confidence", Float, server_default=text("1.0")),
+    Column("created_at", Text, server_default=_NOW),
+    UniqueConstraint("site", "normalized_id"),
+    Index("idx_urls_performer", "performer_id"),
+    Index("idx_urls_normalized", "normalized_id"),
+    Index("idx_urls_site_performer", "site", "performer_id"),
+    sqlite_autoincrement=True,
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _performer(),
+    Column("alias", Text, nullable=False),
+    Column("source_endpoint", Text),
+    Column("created_at", Text, server_default=_NOW),
+    UniqueConstraint("performer_id", "alias"),
+    Index("idx_aliases_performer", "performer_id"),
+    Index("idx_aliases_alias", text("lower(alias)")),
+    sqlite_autoincrement=True,
+)
+
+faces = Table(
+    "faces",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _performer(),
+    Column("facenet_index", Integer, nullable=False, unique=True),
+    Column("arcface_index", Integer, nullable=False, unique=True),
+    Column("image_url", Text),
+    Column("source_endpoint", Text, nullable=False),
+    Column("quality_score", Float),
+    Column("created_at", Text, server_default=_NOW),
+    Index("idx_faces_performer", "performer_id"),
+    sqlite_autoincrement=True,
+)
+
+merged_ids = Table(
+    "merged_ids",
+    metadata,
+    _performer(),
+    Column("merged_stashbox_id", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("merged_at", Text, server_default=_NOW),
+    PrimaryKeyConstraint("endpoint", "merged_stashbox_id"),
+    Index("idx_merged_performer", "performer_id"),
+)
+
+
+def _body_marks(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("id", Integer, primary_key=True, autoincrement=True),
+        _performer(),
+        Column("location", Text),
+        Column("description", Text),
+        Column("source_endpoint", Text),
+        Column("created_at", Text, server_default=_NOW),
+        UniqueConstraint("performer_id", "location", "description"),
+        Index(f"idx_{name}_performer", "performer_id"),
+        sqlite_autoincrement=True,
+    )
+
+
+tattoos = _body_marks("tattoos")
+piercings = _body_marks("piercings")
+
+scrape_progress = Table(
+    "scrape_progress",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("last_processed_id", Text),
+    Column("last_processed_time", Text, server_default=_NOW),
+    Column("performers_processed", Integer, server_default=text("0")),
+    Column("faces_added", Integer, server_default=text("0")),
+    Column("errors", Integer, server_default=text("0")),
+)
+
+# --- ours -------------------------------------------------------------------------------------------------------------
+
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("face_id", Integer, ForeignKey("faces.id", ondelete="CASCADE"), nullable=False),
+    Column("recogniser", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("face_id", "recogniser"),
+)
+"""The vectors: float32 little-endian, L2 norm 1. ``model``: fingerprint of the pack that made it."""
+
+face_details = Table(
+    "face_details",
+    metadata,
+    Column("face_id", Integer, ForeignKey("faces.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("sha256", Text, nullable=False),
+    Column("box_px", JSON, nullable=False),
+    Column("landmarks_px", JSON, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("yaw_deg", Float, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("matched", Text),
+    Column("page_url", Text),
+    Column("gallery", Text),
+)
+"""Where in its image a face was found, and how the image came to be taken for the performer's."""
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    _performer(),
+    Column("image_url", Text, nullable=False),
+    Column("mode", Text),
+    Column("sha256", Text),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_at", Text),
+    Column("error", Text),
+    Column("detail", JSON(none_as_null=True)),
+    Column("face_id", Integer, ForeignKey("faces.id", ondelete="SET NULL")),
+    Column("matched", Text),
+    Column("page_url", Text),
+    Column("gallery", Text),
+    Column("width_px", Integer),
+    Column("height_px", Integer),
+    Column("created_at", Text, nullable=False),
+    Column("decided_at", Text),
+    UniqueConstraint("source", "performer_id", "image_url"),
+    Index("idx_images_performer", "performer_id"),
+    Index("idx_images_sha256", "sha256"),
+    Index("idx_images_face", "face_id"),
+    sqlite_autoincrement=True,
+)
+"""The ledger: one row for every picture of a performer at a source; pending, accepted, rejected or failed."""
+
+OPEN_IMAGE = text("(outcome IN ('pending', 'failed') OR reason IN ('source_limit', 'total_limit'))")
+"""True of pictures whose last word is not spoken; word for word the condition of the index ``idx_images_open``."""
+
+Index("idx_images_open", images.c.source, images.c.id, sqlite_where=OPEN_IMAGE, postgresql_where=OPEN_IMAGE)
+
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    _performer(),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_at", Text),
+    Column("checked_at", Text, nullable=False),
+    Column("asked", Text),
+    PrimaryKeyConstraint("source", "mode", "performer_id"),
+    Index("idx_lookups_performer", "performer_id"),
+)
+"""How the search for each performer at each reference site ended. ``asked``: fingerprint of the names or links asked
+with; a change of it makes the performer due again."""
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    _performer(),
+    Column("data", JSON, nullable=False),
+    Column("updated", Text),
+    Column("seen_at", Text, nullable=False),
+    PrimaryKeyConstraint("source", "source_id"),
+    Index("idx_profiles_performer", "performer_id"),
+)
+"""What each source said of each performer, whole; the performer's columns are derived from it."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("heartbeat_at", Text, nullable=False),
+    Column("finished_at", Text),
+    Column("finish_reason", Text),
+    Column("performers", Integer, nullable=False, server_default=text("0")),
+    Column("faces_added", Integer, nullable=False, server_default=text("0")),
+    Column("errors", Integer, nullable=False, server_default=text("0")),
+    Column("expected", Integer),
+    Column("host", Text),
+    Column("pid", Integer),
+    Column("stats", JSON(none_as_null=True)),
+    Index("idx_runs_source_mode", "source", "mode", "id"),
+    sqlite_autoincrement=True,
+)
+"""Every crawl of a source. ``expected``: performers it will go through, where the source tells."""
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+"""The last number given out of each series (``face_id``); numbers are never given out twice."""
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""``database_id``; ``model``: fingerprint of the pack the vectors are of; ``dim:<recogniser>``: its vectors' length."""

@@ -1,0 +1,88 @@
+"""``scrapy status`` as a person and as a program see it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scrapy.settings import Settings
+
+from enrich.commands.status import Command
+from enrich.items import ImageRef, Performer, RejectedImage
+from enrich.store.database import database_url, open_database, write
+from enrich.store.faces import reject_image
+from enrich.store.performers import save_performer
+from enrich.store.runs import finish_run, start_run
+
+REPO = Path(__file__).parents[2]
+
+
+def scrapy_status(data_dir: Path, *arguments: str) -> int:
+    command = Command()
+    command.settings = Settings({"DATA_DIR": str(data_dir)})
+    parser = argparse.ArgumentParser()
+    command.add_options(parser)
+    command.run([], parser.parse_args(arguments))
+    return command.exitcode
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A database after a crawl of one performer."""
+    engine = open_database(database_url(tmp_path))
+    with write(engine) as tx:
+        run = start_run(tx, "stashdb", "api", expected=1)
+        ref = ImageRef(source="stashdb", source_id="jane", image_url="https://img.example/1.jpg")
+        performer = Performer(source="stashdb", source_id="jane", name="Jane Example", images=(ref,))
+        save_performer(tx, performer, {"stashdb": 1}, run=run)
+        reject_image(tx, RejectedImage(ref=ref, reason="extreme_angle"), run=run)
+        finish_run(tx, run, "finished", {})
+    engine.dispose()
+    return tmp_path
+
+
+def test_json_has_every_count(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scrapy_status(data_dir, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["performers"], said["faces"], said["images"]) == (1, 0, {"rejected": 1})
+    (source,) = said["sources"]
+    assert (source["source"], source["mode"], source["state"]) == ("stashdb", "api", "finished")
+    assert source["reasons"] == {"extreme_angle": 1}
+
+
+def test_as_a_program_the_table_says_the_same_and_cuts_nothing_off(data_dir: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "scrapy", "status"],
+        cwd=REPO,
+        env={**os.environ, "ENRICH_DATA_DIR": str(data_dir), "COLUMNS": "40"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert str(data_dir / "performers.db") in finished.stdout
+    assert "1 performers, 0 of them with faces; 0 faces; 0 links" in finished.stdout
+    row = next(line for line in finished.stdout.splitlines() if line.startswith("stashdb"))
+    assert row.split()[:9] == ["stashdb", "finished", "1", "0", "0", "1", "0", "0", "0"]
+    assert ["extreme_angle", "1"] in [line.split() for line in finished.stdout.splitlines()]
+
+
+def test_without_a_database_it_says_so_and_makes_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scrapy_status(tmp_path / "data") == 0
+    assert "no database yet" in capsys.readouterr().out
+    assert scrapy_status(tmp_path / "data", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["performers"] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_database_is_one_line_and_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "performers.db").write_bytes(b"something else" * 100)
+    assert scrapy_status(tmp_path) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "not a database" in line

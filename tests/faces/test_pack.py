@@ -1,0 +1,145 @@
+"""What a pack may say, where its files are looked for, and what its fingerprint depends on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from enrich.errors import ModelError
+from enrich.faces.pack import ModelPack, known_packs, load_pack
+
+
+def test_packaged_packs_load(tmp_path: Path) -> None:
+    assert known_packs() == ["buffalo_l", "opencv_zoo"]
+    for name in known_packs():
+        pack = load_pack(name, tmp_path, complete=False)
+        assert pack.folder == tmp_path / name
+        assert pack.missing() == [tmp_path / name / spec.file for spec in pack.specs]
+        assert set(pack.match_distances) == {1, 2, 4}
+        assert pack.fetch is not None
+    assert load_pack("opencv_zoo", tmp_path, complete=False).primary.name == "sface"
+    assert load_pack("buffalo_l", tmp_path, complete=False).primary.name == "arcface"
+
+
+@pytest.mark.parametrize("name", ["buffalo_l", "opencv_zoo"])
+def test_a_missing_pack_says_what_belongs_where(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as refused:
+        load_pack(name, tmp_path)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert f"scrapy models pull {name}" in message
+    assert str(tmp_path / name) in message
+    assert all(spec.file in message for spec in load_pack(name, tmp_path, complete=False).specs)
+
+
+def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"MODEL_PACK=buffalo_xl: neither a known pack \(buffalo_l, opencv_zoo\)"):
+        load_pack("buffalo_xl", tmp_path)
+
+
+def test_the_home_directory_may_be_written_as_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_pack("buffalo_l", Path("~/models"), complete=False).folder == tmp_path / "models" / "buffalo_l"
+
+
+def test_match_distances(zoo: ModelPack) -> None:
+    distances = [zoo.match_distance(count) for count in (1, 2, 3, 4, 5, 100)]
+    one, two, four = zoo.match_distances.values()
+    assert distances == [one, two, two, four, four, four]
+
+
+def test_the_fingerprint_is_what_made_the_vectors(zoo: ModelPack, tmp_path: Path) -> None:
+    assert zoo.fingerprint == "sface-33590cc9ca114f4e"  # stored with every face: it must not change by itself
+    harmless = {"folder": tmp_path, "name": "other", "min_detection_confidence": 0.1, "match_distances": {1: 0.1}}
+    assert ModelPack.model_validate({**zoo.model_dump(), **harmless}).fingerprint == zoo.fingerprint
+    for key, value in {"mean": 1.0, "flip": True, "colour": "bgr", "sha256": "0" * 64, "name": "sface2"}.items():
+        other = zoo.primary.model_copy(update={key: value})
+        changed = ModelPack.model_validate({**zoo.model_dump(), "recognisers": [other.model_dump()]})
+        assert changed.fingerprint != zoo.fingerprint, key
+    other_detector = {**zoo.detector.model_dump(), "sha256": "0" * 64}
+    assert ModelPack.model_validate({**zoo.model_dump(), "detector": other_detector}).fingerprint != zoo.fingerprint
+
+
+def described(zoo: ModelPack) -> dict[str, Any]:
+    """A pack.yaml that says what the packaged one says."""
+    return zoo.model_dump(mode="json", exclude={"name", "folder", "fetch"})
+
+
+def test_a_folder_with_a_pack_file(zoo: ModelPack, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(zoo.folder, folder)
+    (folder / "pack.yaml").write_text(yaml.safe_dump(described(zoo)), encoding="utf-8")
+    pack = load_pack(str(folder), tmp_path / "elsewhere")
+    assert (pack.name, pack.folder, pack.fingerprint) == ("mine", folder, zoo.fingerprint)
+    (folder / zoo.detector.file).unlink()
+    with pytest.raises(ModelError, match=rf"model pack mine: {zoo.detector.file} not found in .*mine$"):
+        load_pack(str(folder), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"detector": {"kind": "haar"}}, "detector.kind"),
+        ({"thresholds": 1}, "thresholds: Extra inputs"),
+        ({"recognisers": []}, "recognisers"),
+        ({"match_distances": {2: 0.4}}, "match_distances: .*1 face"),
+        ({"match_distances": {1: 0.4, 2: 0.3}}, "match_distances: .*do not fall"),
+        ({"min_detection_confidence": "auto"}, "min_detection_confidence"),
+        ({"licence": None}, "licence"),
+    ],
+)
+def test_a_pack_file_with_a_mistake(zoo: ModelPack, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    (tmp_path / "pack.yaml").write_text(yaml.safe_dump({**described(zoo), **change}), encoding="utf-8")
+    with pytest.raises(ModelError, match=rf"pack\.yaml: {message}") as refused:
+        load_pack(str(tmp_path), tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"a: [1", b"", b"- 1", b"\xff\xfe"])
+def test_a_pack_file_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "pack.yaml").write_bytes(content)
+    with pytest.raises(ModelError, match=r"pack\.yaml") as refused:
+        load_pack(str(tmp_path), tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_two_recognisers_of_one_name(zoo: ModelPack, tmp_path: Path) -> None:
+    one = described(zoo)["recognisers"]
+    (tmp_path / "pack.yaml").write_text(yaml.safe_dump({**described(zoo), "recognisers": one * 2}), encoding="utf-8")
+    with pytest.raises(ModelError, match="two recognisers have the same name"):
+        load_pack(str(tmp_path), tmp_path)
+
+
+def test_a_folder_of_insightfaces_layout(insight: ModelPack, testpack: Path) -> None:
+    assert insight.folder == testpack.resolve()
+    assert (insight.detector.kind, insight.detector.file) == ("scrfd", "det_500m.onnx")
+    assert insight.detector.input_size_px == 640
+    assert insight.primary.model_dump(include={"name", "kind", "file", "dim", "input_size_px"}) == {
+        "name": "arcface",
+        "kind": "insightface",
+        "file": "arcface_mobilefacenet.onnx",
+        "dim": 512,
+        "input_size_px": 112,
+    }
+    assert insight.fingerprint.startswith("arcface-")
+
+
+@pytest.mark.parametrize(
+    ("kept", "lacking"),
+    [(None, "detector"), ("det_500m.onnx", "recogniser"), ("arcface_mobilefacenet.onnx", "detector")],
+)
+def test_a_folder_that_is_no_pack(testpack: Path, tmp_path: Path, kept: str | None, lacking: str) -> None:
+    if kept is not None:
+        shutil.copy(testpack / kept, tmp_path)
+    with pytest.raises(ModelError, match=f"neither a pack.yaml nor, among its .onnx files, a {lacking}"):
+        load_pack(str(tmp_path), tmp_path)
+
+
+def test_a_folder_with_a_damaged_model(tmp_path: Path) -> None:
+    (tmp_path / "det.onnx").write_bytes(b"not a model")
+    with pytest.raises(ModelError, match=r"det\.onnx is not an ONNX model"):
+        load_pack(str(tmp_path), tmp_path)

@@ -1,0 +1,189 @@
+"""Spiders without a crawl: made as Scrapy makes them, fed with saved answers, read by what they yield."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from scrapy.crawler import Crawler
+from scrapy.exceptions import CloseSpider
+from scrapy.http import Request, Response
+from scrapy.responsetypes import responsetypes
+from scrapy.statscollectors import MemoryStatsCollector
+
+from enrich.config import default_sources
+from enrich.items import ImageRef, Lookup, Reason
+from enrich.spiders.source import SourceSpider
+
+PAGES = Path(__file__).resolve().parent.parent / "pages"
+S = TypeVar("S", bound=SourceSpider)
+
+
+class MemoryLibrary:
+    """The reads of the store, over lists."""
+
+    def __init__(self, lookups: Sequence[Lookup] = (), due: Sequence[ImageRef] = ()) -> None:
+        self.lookups = lookups
+        self.due = list(enumerate(due, 1))
+        self.asked: list[Mapping[str, Any]] = []
+
+    def lookups_by_url(self, source: str, **page: Any) -> list[Lookup]:
+        return self._page([lookup for lookup in self.lookups if lookup.urls], source, page)
+
+    def lookups_by_name(self, source: str, **page: Any) -> list[Lookup]:
+        return self._page([replace(lookup, urls=()) for lookup in self.lookups], source, page)
+
+    def due_images(self, source: str, *, after: int, batch: int) -> list[tuple[int, ImageRef]]:
+        return [(key, ref) for key, ref in self.due if key > after][:batch]
+
+    def image_decided(self, ref: ImageRef) -> bool:
+        return False
+
+    def no_room(self, ref: ImageRef) -> Reason | None:
+        return None
+
+    def _page(self, lookups: list[Lookup], source: str, page: Mapping[str, Any]) -> list[Lookup]:
+        self.asked.append({"source": source, **page})
+        return [lookup for lookup in lookups if lookup.performer_id > page["after"]][: page["batch"]]
+
+
+def make_spider(
+    kind: type[S],
+    *,
+    library: MemoryLibrary | None = None,
+    source: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    **arguments: str,
+) -> S:
+    """The spider as ``scrapy crawl`` makes it; ``source``: what its sources.yaml block says otherwise."""
+    sources = default_sources()
+    changed = sources.sources[kind.name].model_copy(update=dict(source or {}))
+    sources = replace(sources, sources={**sources.sources, kind.name: changed})
+    crawler = Crawler(kind, {"ENRICH_SOURCES": sources, **(settings or {})})
+    crawler.stats = MemoryStatsCollector(crawler)
+    spider = kind.from_crawler(crawler, **arguments)
+    spider.library = library
+    return spider
+
+
+@pytest.fixture
+def spider_of() -> Callable[..., Any]:
+    return make_spider
+
+
+@pytest.fixture
+def library_of() -> type[MemoryLibrary]:
+    return MemoryLibrary
+
+
+def response_to(
+    request: Request | str, body: bytes | str = b"", status: int = 200, content_type: str = "text/html; charset=utf-8"
+) -> Response:
+    """The response that Scrapy would make of an answer."""
+    request = Request(request) if isinstance(request, str) else request
+    headers = {"Content-Type": content_type} if content_type else {}
+    body = body.encode() if isinstance(body, str) else body
+    made = Response(request.url, headers=headers)
+    kind = responsetypes.from_args(headers=made.headers, url=request.url, body=body)
+    return kind(request.url, status=status, headers=headers, body=body, request=request)
+
+
+@pytest.fixture(name="response_to")
+def response_to_fixture() -> Callable[..., Response]:
+    return response_to
+
+
+def shown(value: Any) -> Any:
+    """A yielded thing as JSON: an item by its class and what is in it, a request by what it is for."""
+    if isinstance(value, Request):
+        if "image" in value.meta:
+            fallback = value.cb_kwargs.get("fallback")
+            return {"request": "image", "url": value.url} | ({"fallback": fallback} if fallback else {})
+        if "query" in value.cb_kwargs:
+            return {"request": "query", "variables": json.loads(value.body)["variables"]}
+        return {"request": "page", "url": value.url}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"item": type(value).__name__, **_said(asdict(value))}
+    raise TypeError(f"a spider must not yield {value!r}")
+
+
+def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+    said = {}
+    for name, value in values.items():
+        if isinstance(value, tuple | list):
+            value = [_said(part) if isinstance(part, dict) else part for part in value]
+        elif isinstance(value, dict):
+            value = _said(value)
+        elif isinstance(value, bytes):
+            value = f"{len(value)} bytes"
+        if value is not None and value != [] and value != {}:
+            said[name] = value
+    return said
+
+
+def drain(outcome: Iterable[Any] | None) -> tuple[list[Any], str | None]:
+    """What a callback yields, and the reason for which it closes the spider."""
+    found: list[Any] = []
+    try:
+        found.extend(outcome or ())
+    except CloseSpider as stop:
+        return found, stop.reason
+    return found, None
+
+
+@pytest.fixture(name="drain")
+def drain_fixture() -> Callable[..., tuple[list[Any], str | None]]:
+    return drain
+
+
+@pytest.fixture(name="shown")
+def shown_fixture() -> Callable[[Any], Any]:
+    return shown
+
+
+def counted(spider: SourceSpider) -> dict[str, Any]:
+    """What the spider counted of pages and performers, and why it is degraded."""
+    stats = spider.crawler.stats.get_stats()
+    return {
+        key: stats[key] for key in sorted(stats) if key.split("/")[0] in ("pages", "performers", "images", "enrich")
+    }
+
+
+def replayed(kind: type[SourceSpider], case: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One saved answer through its spider: (what came of it, what the expected file says)."""
+    from enrich.spiders.reference_site import ReferenceSiteSpider, Step
+    from enrich.spiders.stash_box import StashBoxSpider
+    from enrich.spiders.stash_box_query import Query
+
+    expected = json.loads(case.with_suffix(".expected.json").read_text("utf-8"))
+    answer = expected["answer"]
+    spider = make_spider(kind, **answer.get("arguments", {}))
+    content_type = answer.get(
+        "content_type", "application/json" if case.suffix == ".json" else "text/html; charset=utf-8"
+    )
+    if isinstance(spider, StashBoxSpider):
+        query = Query(**answer.get("query", {}))
+        request = spider.query_request(query)
+        response = response_to(request, case.read_bytes(), answer.get("status", 200), content_type)
+        outcome: Iterable[Any] = spider.parse_page(response, query)
+    else:
+        assert isinstance(spider, ReferenceSiteSpider)
+        lookup = {**answer["lookup"], "performer_id": 7}
+        lookup = {name: tuple(value) if isinstance(value, list) else value for name, value in lookup.items()}
+        step = Step(lookup=Lookup(**lookup), slug=answer["slug"], rest=tuple(answer.get("rest", ())))
+        response = response_to(spider.page_url(step.slug), case.read_bytes(), answer.get("status", 200), content_type)
+        outcome = spider.parse_profile(response, step)
+    found, closed = drain(outcome)
+    result: dict[str, Any] = {"answer": answer, "yields": [shown(value) for value in found], "counts": counted(spider)}
+    if closed is not None:
+        result["closed"] = closed
+    return result, expected
+
+
+@pytest.fixture(name="replayed")
+def replayed_fixture() -> Callable[..., tuple[dict[str, Any], dict[str, Any]]]:
+    return replayed

@@ -1,0 +1,279 @@
+"""Opening: made, migrated after a backup, refused in one clear line."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from enrich.errors import StoreError
+from enrich.store.backup import copy_database
+from enrich.store.database import (
+    database_exists,
+    database_url,
+    explain,
+    open_database,
+    snapshot,
+    write,
+)
+from enrich.store.migrate import migrate
+from enrich.store.schema import metadata
+
+STASH_SENSE = {
+    "performers": "id canonical_name disambiguation gender country ethnicity birth_date death_date height_cm eye_color"
+    " hair_color career_start_year career_end_year scene_count stashdb_updated_at face_count image_url created_at"
+    " updated_at",
+    "stashbox_ids": "performer_id endpoint stashbox_performer_id created_at",
+    "external_urls": "id performer_id site url normalized_id source_endpoint confidence created_at",
+    "aliases": "id performer_id alias source_endpoint created_at",
+    "faces": "id performer_id facenet_index arcface_index image_url source_endpoint quality_score created_at",
+    "merged_ids": "performer_id merged_stashbox_id endpoint merged_at",
+    "tattoos": "id performer_id location description source_endpoint created_at",
+    "piercings": "id performer_id location description source_endpoint created_at",
+    "scrape_progress": "source last_processed_id last_processed_time performers_processed faces_added errors",
+}
+
+
+def refusal(url: str, **options: Any) -> str:
+    """The one line with which opening is refused."""
+    with pytest.raises(StoreError) as caught:
+        open_database(url, **options).dispose()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_stash_senses_tables_have_exactly_its_columns(store: Any) -> None:
+    inspector = inspect(store.engine)
+    assert {
+        table: " ".join(column["name"] for column in inspector.get_columns(table)) for table in STASH_SENSE
+    } == STASH_SENSE
+    assert inspector.get_pk_constraint("stashbox_ids")["constrained_columns"] == ["endpoint", "stashbox_performer_id"]
+    assert inspector.get_pk_constraint("merged_ids")["constrained_columns"] == ["endpoint", "merged_stashbox_id"]
+    assert [u["column_names"] for u in inspector.get_unique_constraints("external_urls")] == [["site", "normalized_id"]]
+
+
+def test_every_performer_row_goes_with_the_performer(store: Any) -> None:
+    inspector = inspect(store.engine)
+    for table in metadata.tables:
+        for key in inspector.get_foreign_keys(table):
+            assert key["options"]["ondelete"] in ("CASCADE", "SET NULL"), table
+    with store.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*expression-based index:Warning")  # that index is compared below
+def test_the_migrations_make_the_schema_that_queries_are_written_for(store: Any) -> None:
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    made = dict(store.rows("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
+    assert {index.name for table in metadata.tables.values() for index in table.indexes} == set(made)
+    assert "lower(alias)" in made["idx_aliases_alias"]
+    assert "WHERE (outcome IN ('pending', 'failed')" in made["idx_images_open"]
+
+
+def test_what_is_reported_as_written_survives_a_power_cut(store: Any) -> None:
+    with store.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
+
+
+def test_opening_makes_the_folder_and_opening_again_changes_nothing(tmp_path: Path) -> None:
+    url = database_url(tmp_path / "a" / "b")
+    assert not database_exists(url)
+    open_database(url).dispose()
+    before = (tmp_path / "a" / "b" / "performers.db").read_bytes()
+    open_database(url).dispose()
+    assert (tmp_path / "a" / "b" / "performers.db").read_bytes() == before
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["performers.db"]
+
+
+def test_two_databases_have_two_names(tmp_path: Path) -> None:
+    names = set()
+    for folder in ("a", "b"):
+        engine = open_database(database_url(tmp_path / folder))
+        with engine.connect() as connection:
+            names.add(connection.execute(text("SELECT value FROM meta WHERE key = 'database_id'")).scalar())
+        engine.dispose()
+    assert len(names) == 2
+
+
+def test_processes_that_open_a_new_database_at_once_all_can(tmp_path: Path) -> None:
+    program = (
+        "import sys; from enrich.store.database import *; sys.stdin.readline()\n"
+        "with snapshot(open_database(sys.argv[1])) as c: print(c.exec_driver_sql('SELECT count(*) FROM meta').scalar())"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, database_url(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60) for process in processes] == [("1\n", "")] * 4
+
+
+def test_a_newer_schema_is_refused_with_both_revisions(store: Any) -> None:
+    store.do(lambda tx: tx.execute(text("UPDATE alembic_version SET version_num = '0999'")))
+    store.engine.dispose()
+    before = store.path.read_bytes()
+    message = refusal(store.url)
+    assert "0999" in message
+    assert "0001" in message
+    assert "newer version" in message
+    assert store.path.read_bytes() == before
+
+
+def test_a_stash_sense_database_is_refused_with_the_command_that_takes_it_over(tmp_path: Path) -> None:
+    path = tmp_path / "performers.db"
+    with closing(sqlite3.connect(path)) as made:
+        made.executescript(
+            "CREATE TABLE schema_version (version INTEGER PRIMARY KEY); INSERT INTO schema_version VALUES (5);"
+            "CREATE TABLE performers (id INTEGER PRIMARY KEY)"
+        )
+    message = refusal(database_url(tmp_path))
+    assert "schema 5" in message
+    assert f"`scrapy import {path}`" in message
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "performers.db")) as made:
+        made.execute("CREATE TABLE photos (id INTEGER)")
+    assert "database of another program" in refusal(database_url(tmp_path))
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "performers.db"
+    path.write_bytes(b"no database at all " * 1000)
+    assert "not a database" in refusal(database_url(tmp_path))
+    assert path.read_bytes() == b"no database at all " * 1000
+
+
+def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "performers.db").mkdir()
+    assert "cannot be opened" in refusal(database_url(tmp_path))
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot make its folder" in refusal(database_url(tmp_path / "file" / "data"))
+
+
+def test_a_database_another_program_holds_is_said_after_the_wait(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "performers.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert "locked by another program" in refusal(database_url(tmp_path), busy_seconds=0.05)
+
+
+@pytest.mark.parametrize("url", ["performers.db", "nosuch://x", ""])
+def test_what_is_no_database_url_is_said(url: str) -> None:
+    with pytest.raises(StoreError, match="DATABASE_URL"):
+        open_database(url)
+
+
+def test_a_password_is_in_no_message() -> None:
+    assert "secret" not in refusal("postgresql+nosuchdriver://me:secret@127.0.0.1/x")
+
+
+def test_a_database_that_may_not_be_written_can_still_be_read(store: Any) -> None:
+    store.save()
+    engine = open_database(f"sqlite:///file:{store.path}?mode=ro&uri=true")  # as without permission, also for root
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM performers")).scalar() == 1
+    with pytest.raises(DBAPIError) as caught, write(engine) as tx:
+        tx.execute(text("DELETE FROM performers"))
+    assert "cannot be written: read-only" in explain(caught.value)
+    engine.dispose()
+
+
+@contextmanager
+def revision(folder: Path, name: str, body: str, after: str = "0001") -> Iterator[Path]:
+    folder.mkdir(exist_ok=True)
+    (folder / f"r{name}.py").write_text(
+        f"from alembic import op\nrevision = {name!r}\ndown_revision = {after!r}\n\ndef upgrade():\n    {body}\n"
+    )
+    yield folder
+
+
+def test_a_migration_keeps_the_data_and_a_backup(store: Any, tmp_path: Path) -> None:
+    store.save()
+    with revision(tmp_path / "more", "0002", "op.execute('CREATE TABLE extra (x INTEGER)')") as more:
+        migrate(store.engine, store.path, [more])
+    assert store.one("SELECT version_num FROM alembic_version") == "0002"
+    assert store.one("SELECT canonical_name FROM performers") == "Jane Example"
+    assert "extra" in inspect(store.engine).get_table_names()
+    with closing(sqlite3.connect(tmp_path / "performers.db.schema-0001.bak")) as backup:
+        assert backup.execute("SELECT canonical_name FROM performers").fetchall() == [("Jane Example",)]
+        assert backup.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert "0002" in refusal(store.url)  # this program itself is the older one now
+
+
+def test_migrations_run_all_or_not_at_all(store: Any, tmp_path: Path) -> None:
+    store.save()
+    with (
+        revision(tmp_path / "more", "0002", "op.execute('CREATE TABLE extra (x INTEGER)')"),
+        revision(tmp_path / "more", "0003", "op.execute('DROP TABLE no_such_table')", "0002") as more,
+        pytest.raises(DBAPIError, match="no_such_table"),
+    ):
+        migrate(store.engine, store.path, [more])
+    assert store.one("SELECT version_num FROM alembic_version") == "0001"
+    assert "extra" not in inspect(store.engine).get_table_names()
+    assert store.one("SELECT canonical_name FROM performers") == "Jane Example"
+
+
+def test_opening_the_newest_schema_makes_no_backup(store: Any, tmp_path: Path) -> None:
+    open_database(store.url).dispose()
+    assert list(tmp_path.glob("*.bak")) == []
+
+
+def test_a_snapshot_sees_one_moment(store: Any) -> None:
+    with snapshot(store.engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM performers")).scalar() == 0
+        store.save()
+        assert connection.execute(text("SELECT count(*) FROM performers")).scalar() == 0
+
+
+def test_a_copy_has_everything_and_leaves_the_original_as_it_was(store: Any, tmp_path: Path) -> None:
+    store.save()
+    store.engine.dispose()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    copy = open_database(copy_database(store.url, folder))
+    with write(copy) as tx:
+        tx.execute(text("DELETE FROM performers"))
+    copy.dispose()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    assert store.one("SELECT count(*) FROM performers") == 1
+
+
+def test_a_copy_has_what_is_still_in_the_log(store: Any, tmp_path: Path) -> None:
+    store.save()  # the engine stays open: the row is in the write-ahead log only
+    (tmp_path / "scratch").mkdir()
+    copy = open_database(copy_database(store.url, tmp_path / "scratch"))
+    with copy.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM performers")).scalar() == 1
+    copy.dispose()
+
+
+def test_a_copy_of_no_database_is_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    open_database(copy_database(database_url(tmp_path / "none"), tmp_path / "scratch")).dispose()
+    assert not (tmp_path / "none").exists()

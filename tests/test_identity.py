@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from enrich.config import default_sources
+from enrich.identity import (
+    UrlIdentity,
+    clean_text,
+    host_of,
+    identify,
+    is_adult,
+    name_key,
+    names_match,
+    partial_date,
+    same_name,
+    youngest_birthday,
+)
+
+UUID = "0a0b0c0d-1111-4222-8333-444444444444"
+KNOWN = [
+    # the twelve sources
+    (f"https://stashdb.org/performers/{UUID}", "stashdb", UUID),
+    (f"https://StashDB.org/performers/{UUID.upper()}/", "stashdb", UUID),
+    (f"https://pmvstash.org/performers/{UUID}", "pmvstash", UUID),
+    (f"https://javstash.org/performers/{UUID}?tab=scenes", "javstash", UUID),
+    (f"https://fansdb.cc/performers/{UUID}#top", "fansdb", UUID),
+    (f"https://theporndb.net/performers/{UUID}", "theporndb", UUID),
+    ("https://metadataapi.net/performers/jane-example", "theporndb", "jane-example"),
+    ("https://api.theporndb.net/performers/12345", "theporndb", "12345"),
+    ("https://www.babepedia.com/babe/Jane_Example", "babepedia", "Jane_Example"),
+    ("http://babepedia.com/babe/Jane%20Example", "babepedia", "Jane_Example"),
+    ("https://www.babepedia.com/babe/Ren%C3%A9e_St._James", "babepedia", "Renée_St._James"),
+    ("https://www.babepedia.com/babe/Ren%25C3%25A9e", "babepedia", "Ren%C3%A9e"),
+    (f"https://www.iafd.com/person.rme/id={UUID.upper()}", "iafd", UUID),
+    (f"https://www.iafd.com/person.rme/id={UUID}/awards", "iafd", UUID),
+    ("https://www.iafd.com/person.rme/perfid=JaneExample/gender=f/Jane-Example.htm", "iafd", "janeexample"),
+    ("http://iafd.com/person.rme/perfid=janeexample_ts/Jane.htm", "iafd", "janeexample_ts"),
+    (f"https://www.iafd.com/person.rme?id={UUID}", "iafd", UUID),
+    ("https://www.iafd.com/person.asp?perfid=janeexample&gender=f", "iafd", "janeexample"),
+    ("https://www.freeones.com/jane-example", "freeones", "jane-example"),
+    ("https://www.freeones.com/Jane-Example/bio", "freeones", "jane-example"),
+    ("https://www.freeones.com/jane-example/photos/some-gallery?x=1", "freeones", "jane-example"),
+    ("https://www.freeones.com/de/jane-example", "freeones", "jane-example"),
+    ("https://www.freeones.com/pt-br/jane-example/feed", "freeones", "jane-example"),
+    ("https://fr.freeones.com/jane-example", "freeones", "jane-example"),
+    ("https://www.freeones.xxx/jane-example/bio", "freeones", "jane-example"),
+    ("https://www.freeones.com/html/j_links/bio_Jane_Example.php", "freeones", "jane-example"),
+    ("https://www.freeones.com/jo/bio", "freeones", "jo"),
+    ("https://www.boobpedia.com/boobs/jane Example", "boobpedia", "Jane_Example"),
+    ("https://www.boobpedia.com/boobs/Jane_Example_(model)", "boobpedia", "Jane_Example_(model)"),
+    ("https://www.pornpics.com/pornstars/jane-example/", "pornpics", "jane-example"),
+    ("https://www.pornpics.com/de/pornstars/jane-example/", "pornpics", "jane-example"),
+    ("https://www.elitebabes.com/model/jane-example/", "elitebabes", "jane-example"),
+    ("https://www.elitebabes.com/model/jane-example-2/mpage/3/", "elitebabes", "jane-example-2"),
+    ("https://www.javdatabase.com/idols/jane-example/?ipage=2", "javdatabase", "jane-example"),
+    # accounts
+    ("https://twitter.com/iafd_fan", "twitter", "iafd_fan"),
+    ("https://x.com/Jane_Example/status/1", "twitter", "jane_example"),
+    ("https://mobile.twitter.com/@JaneExample", "twitter", "janeexample"),
+    ("https://www.instagram.com/jane.example/", "instagram", "jane.example"),
+    ("https://onlyfans.com/jane-example?ref=1", "onlyfans", "jane-example"),
+    ("https://onlyfans.com/123456/janeexample", "onlyfans", "janeexample"),
+    ("https://fansly.com/JaneExample/posts", "fansly", "janeexample"),
+    ("https://www.tiktok.com/@Jane.Example/video/7", "tiktok", "jane.example"),
+    ("https://www.youtube.com/@JaneExample", "youtube", "@janeexample"),
+    ("https://www.youtube.com/channel/UCabcDEFghiJKLmnoPQRstuv", "youtube", "UCabcDEFghiJKLmnoPQRstuv"),
+    ("https://youtube.com/user/JaneExample", "youtube", "user/janeexample"),
+    ("https://www.facebook.com/profile.php?id=1000123", "facebook", "1000123"),
+    ("https://facebook.com/JaneExample", "facebook", "janeexample"),
+    ("https://old.reddit.com/user/JaneExample/submitted", "reddit", "janeexample"),
+    ("https://www.reddit.com/u/JaneExample", "reddit", "janeexample"),
+    ("https://bsky.app/profile/jane.example", "bluesky", "jane.example"),
+    ("https://jane-example.tumblr.com/post/1", "tumblr", "jane-example"),
+    ("https://linktr.ee/janeexample", "linktree", "janeexample"),
+    ("https://chaturbate.com/b/jane_example/", "chaturbate", "jane_example"),
+    ("https://www.manyvids.com/Profile/123456/JaneExample/", "manyvids", "123456"),
+    ("https://www.clips4sale.com/studio/12345/jane", "clips4sale", "12345"),
+    ("https://de.pornhub.com/model/jane-example", "pornhub", "model/jane-example"),
+    ("https://www.pornhub.com/pornstar/jane-example/videos", "pornhub", "pornstar/jane-example"),
+    # databases
+    ("https://m.imdb.com/name/nm0000001/?ref_=x", "imdb", "nm0000001"),
+    ("https://www.imdb.com/de/name/nm0000001", "imdb", "nm0000001"),
+    ("https://www.wikidata.org/wiki/q42", "wikidata", "Q42"),
+    ("https://en.wikipedia.org/wiki/Jane_Example_(model)", "wikipedia", "Jane_Example_(model)"),
+    ("https://www.themoviedb.org/person/123-jane-example", "tmdb", "123"),
+    ("https://www.indexxx.com/m/jane-example", "indexxx", "jane-example"),
+    ("https://www.thenude.com/Jane%20Example_12345.htm", "thenude", "12345"),
+    ("https://www.adultfilmdatabase.com/actor/jane-example-54321/", "afdb", "54321"),
+    ("https://www.adultfilmdatabase.com/actor.cfm?actorid=54321", "afdb", "54321"),
+    ("https://www.data18.com/name/jane-example", "data18", "jane-example"),
+    ("https://www.egafd.com/actresses/details.php/id/j00123", "egafd", "j00123"),
+    ("https://www.adultempire.com/12345/jane-example-pornstars.html", "adultempire", "12345"),
+    ("http://www.minnano-av.com/actress123456.html", "minnano-av", "123456"),
+]
+HOST_AS_SITE = [
+    ("https://example.com/?u=https://x.com/foo", "example.com", ""),
+    ("https://example.com/iafd.com/person.rme/id=1", "example.com", "iafd.com/person.rme/id=1"),
+    ("https://notfreeones.com/abc", "notfreeones.com", "abc"),
+    ("https://freeones.com.evil.example/abc", "freeones.com.evil.example", "abc"),
+    ("https://store.freeones.com/jane-example", "store.freeones.com", "jane-example"),
+    ("https://x.com.example/foo", "x.com.example", "foo"),
+    ("https://twitter.com@example.com/foo", "example.com", "foo"),
+    ("https://twitter.com/home/status/1", "twitter.com", "home/status/1"),
+    ("https://twitter.com/", "twitter.com", ""),
+    ("https://x.com/i/user/12", "x.com", "i/user/12"),
+    ("https://www.instagram.com/p/Abc/", "instagram.com", "p/Abc"),
+    ("https://www.freeones.com/babes?q=x", "freeones.com", "babes"),
+    ("https://www.freeones.com/de/babes", "freeones.com", "de/babes"),
+    ("https://www.freeones.com/de", "freeones.com", "de"),
+    ("https://www.freeones.com/html/a_links/", "freeones.com", "html/a_links"),
+    ("https://www.boobpedia.com/boobs/File:Jane.jpg", "boobpedia.com", "boobs/File:Jane.jpg"),
+    ("https://www.boobpedia.com/boobs/Main_Page", "boobpedia.com", "boobs/Main_Page"),
+    ("https://www.babepedia.com/gallery/Jane_Example/1", "babepedia.com", "gallery/Jane_Example/1"),
+    ("https://www.babepedia.com/babe/", "babepedia.com", "babe"),
+    ("https://www.babepedia.com/babe/_", "babepedia.com", "babe/_"),
+    ("https://www.iafd.com/title.rme/id=" + UUID, "iafd.com", f"title.rme/id={UUID}"),
+    ("https://www.iafd.com/person.rme/id=1", "iafd.com", "person.rme/id=1"),
+    ("https://stashdb.org/scenes/" + UUID, "stashdb.org", f"scenes/{UUID}"),
+    ("https://stashdb.org/performers/add", "stashdb.org", "performers/add"),
+    ("https://www.pornpics.com/pornstars/list/a/", "pornpics.com", "pornstars/list/a"),
+    ("https://www.javdatabase.com/idols/page/2/", "javdatabase.com", "idols/page/2"),
+    ("https://www.reddit.com/r/example", "reddit.com", "r/example"),
+    ("https://onlyfans.com/123456", "onlyfans.com", "123456"),
+    ("https://www.jane.example/", "jane.example", ""),
+    ("https://jane.example:8443/a//b/", "jane.example", "a/b"),
+]
+
+
+@pytest.mark.parametrize(("url", "site", "identity"), KNOWN)
+def test_known_sites(url: str, site: str, identity: str) -> None:
+    found = identify(url)
+    assert found is not None
+    assert (found.site, found.id) == (site, identity)
+    assert found.confidence >= 0.8
+
+
+@pytest.mark.parametrize(("url", "site", "identity"), HOST_AS_SITE)
+def test_everything_else_is_kept_with_its_host(url: str, site: str, identity: str) -> None:
+    assert identify(url) == UrlIdentity(site, identity, 0.3)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "Jane Example",
+        "www.iafd.com/x",
+        "ftp://iafd.com/x",
+        "javascript:alert(1)",
+        "https://",
+        "https://[bad/x",
+        "//x.com/foo",
+    ],
+)
+def test_only_web_addresses(url: str) -> None:
+    assert identify(url) is None
+    assert host_of(url) is None
+
+
+def test_every_source_is_a_site() -> None:
+    assert set(default_sources().sources) <= {site for _, site, _ in KNOWN}
+
+
+def test_the_key_of_an_identity_takes_no_notice_of_case() -> None:
+    urls = ("https://www.babepedia.com/babe/JANE_example", "https://babepedia.com/babe/Jane_Example")
+    assert len({found.key for url in urls if (found := identify(url))}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Zoë  Renée O'Ex-ample", "zoereneeoexample"),
+        ("Zoe\u0308", "zoe"),
+        ("Łucja Ødegård ß", "lucjaodegardss"),
+        ("\uff2a\uff41\uff4e\uff45", "jane"),
+        ("Jane Example 2", "janeexample2"),
+        ("波多野 結衣", "波多野結衣"),
+        ("ﾊﾀﾉ・ユイ", "ハタノユイ"),
+        ("か\u3099", "が"),
+        ("佐々木", "佐々木"),
+        ("Анна", "анна"),
+        ("İpek", "ipek"),
+        (" -'.", ""),
+        ("", ""),
+    ],
+)
+def test_name_key(name: str, key: str) -> None:
+    assert name_key(name) == key
+
+
+def test_same_name() -> None:
+    assert same_name("Mary-Jane O'Dell", "mary jane odell")
+    assert not same_name("Janet Doe", "Janet Mason")
+    assert not same_name("...", "!!!")
+
+
+def test_names_match_gives_the_name_as_the_page_writes_it() -> None:
+    assert names_match(["zoe renee", "Z. R."], ["Other", "Zoë Renée"]) == "Zoë Renée"
+    assert names_match(["Janet Doe", "Janet"], ["Janet Mason", "J. Mason"]) is None
+    assert names_match([], ["Jane"]) is None
+    assert names_match(["!"], ["?"]) is None
+
+
+def test_names_match_in_either_order_only_where_asked() -> None:
+    assert names_match(["Yui Example"], ["Example Yui"]) is None
+    assert names_match(["Yui Example"], ["Example Yui"], either_order=True) == "Example Yui"
+    assert names_match(["Yui Ann Example"], ["Example Ann Yui"], either_order=True) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("  Ruby &lt;3\u00a0 M\u200barlowe\n", "Ruby <3 M\u200barlowe"),
+        ("Ja\x00ne", "Jane"),
+        ("UNKNOWN", None),
+        ("N/A", None),
+        ("", None),
+        (None, None),
+        (0, None),
+    ],
+)
+def test_clean_text(value: object, text: str | None) -> None:
+    assert clean_text(value) == text
+
+
+TODAY = date(2026, 11, 21)
+
+
+@pytest.mark.parametrize(
+    ("birth_date", "adult"),
+    [
+        (None, True),
+        ("", True),
+        ("long ago", True),
+        ("2007", True),
+        ("2008", False),
+        ("2008-10", True),
+        ("2008-11", False),
+        ("2008-11-21", True),
+        ("2008-11-22", False),
+        ("2008-11-21 00:00:00", True),
+        ("2008-11-22T00:00:00Z", False),
+        ("2008-13-45", False),
+        ("2008-??-??", False),
+        ("2008-10-99", True),
+        ("2030-01-01", False),
+        ("1990", True),
+        ("0000-00-00", True),
+    ],
+)
+def test_is_adult_by_the_youngest_reading(birth_date: str | None, adult: bool) -> None:
+    assert is_adult(birth_date, TODAY) is adult
+
+
+def test_somebody_born_on_a_leap_day() -> None:
+    assert not is_adult("2008-02-29", date(2026, 2, 28))
+    assert is_adult("2008-02-29", date(2026, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "youngest"),
+    [
+        ("1985-12-20", "1985-12-20", date(1985, 12, 20)),
+        ("1985-2", "1985-02", date(1985, 2, 28)),
+        ("1985", "1985", date(1985, 12, 31)),
+        ("1985-02-30", "1985-02", date(1985, 2, 28)),
+        ("20 December 1985", None, None),
+        (None, None, None),
+    ],
+)
+def test_partial_dates(text: str | None, known: str | None, youngest: date | None) -> None:
+    assert partial_date(text) == known
+    assert youngest_birthday(text) == youngest
