@@ -1,10 +1,10 @@
-# make demo | test | check | bench | lock | clean
+# make demo | test | test-flaresolverr | check | check-live | bench | lock | clean
 #   make demo MODEL_PACK=buffalo_l DATA_DIR=/tmp/demo    settings of the program
 #   make test ARGS="-k config"                           arguments of pytest (or of the bench)
 #   make demo PYTHON=python3.12 EXTRA=cpu                another Python, no GPU
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench lock clean install install-dev python
+.PHONY: demo test test-flaresolverr soak check check-live bench lock clean install install-dev python
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -28,10 +28,26 @@ test: $(INSTALLED_DEV)
 	$(BIN)/scrapy models pull opencv_zoo
 	$(BIN)/python -m pytest $(ARGS)
 
+# The tests with FlareSolverr, asking a real one on this machine instead of the suite's stand-in (docs/flaresolverr.md).
+FLARESOLVERR_URL ?= http://127.0.0.1:8191
+test-flaresolverr: $(INSTALLED_DEV)
+	$(BIN)/scrapy models pull opencv_zoo
+	ENRICH_TEST_FLARESOLVERR='$(FLARESOLVERR_URL)' $(BIN)/python -m pytest --timeout=600 \
+	  tests/middlewares/test_solver.py tests/crawl/test_flaresolverr.py $(ARGS)
+
+# The tests that take minutes, such as a pace that is measured by the minute.
+soak: $(INSTALLED_DEV)
+	$(BIN)/scrapy models pull opencv_zoo
+	$(BIN)/python -m pytest -m soak $(ARGS)
+
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# Asks the real sources, one request each: not part of any other target.
+check-live: $(INSTALLED)
+	$(BIN)/scrapy check $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
@@ -48,8 +64,9 @@ $(INSTALLED): pyproject.toml setup.py requirements/$(EXTRA).txt | python
 	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-$(INSTALLED_DEV): $(INSTALLED) requirements/dev.txt
+$(INSTALLED_DEV): $(INSTALLED) requirements/dev.txt requirements/browser.txt
 	$(PIP) -r requirements/dev.txt
+	$(PIP) -r requirements/browser.txt
 	@touch $@
 
 python:
@@ -58,7 +75,7 @@ python:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) cannot make virtual environments; install its venv package (Debian: apt-get install python3-venv)" >&2; exit 1; }
 
 # Resolves the bounds of pyproject.toml anew, for every Python from 3.11 on, and writes the pinned lists.
-# The excludes leave out what must not be there twice (see pyproject.toml); dev.txt agrees with cpu.txt.
+# The excludes leave out what must not be there twice (see pyproject.toml); dev.txt and browser.txt agree with cpu.txt.
 LOCK := build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --upgrade \
 	--custom-compile-command "make lock"
 lock: | python
@@ -68,6 +85,8 @@ lock: | python
 	$(LOCK) pyproject.toml requirements/build.in --extra gpu --excludes requirements/gpu.excludes -c requirements/cpu.txt -o requirements/gpu.txt
 	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["dev"], sep="\n")' \
 	| $(LOCK) - -c requirements/cpu.txt -o requirements/dev.txt
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["browser"], sep="\n")' \
+	| $(LOCK) - -c requirements/cpu.txt -o requirements/browser.txt
 
 # Leaves data/ alone: it may hold a crawl.
 clean:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.corpus import TESTPACK, portraits
+from bench.overhead import middlewares
 
 REPO = Path(__file__).resolve().parent.parent
 MODELS = Path(os.environ.get("ENRICH_TEST_MODELS", REPO / "data" / "models"))
@@ -121,7 +122,12 @@ def listing() -> None:
     print(f"scrapy list: {seconds:.2f} s, {seconds / (time.perf_counter() - began):.1f} times `import scrapy.cmdline`")
 
 
-BENCHES: dict[str, Callable[[], None]] = {"listing": listing, "demo": demo, "throughput": throughput}
+BENCHES: dict[str, Callable[[], None]] = {
+    "listing": listing,
+    "demo": demo,
+    "throughput": throughput,
+    "middlewares": middlewares,
+}
 
 
 def main(names: list[str]) -> None:

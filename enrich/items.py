@@ -136,7 +136,7 @@ class LookupEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """A performer to look for at a reference site. ``urls``: the stored pages on that site, empty in name mode."""
+    """A performer to look for at a reference site. ``urls``: the stored pages on that site."""
 
     performer_id: int
     name: str

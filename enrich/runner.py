@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from enrich.errors import ConfigError, CredentialError, EnrichError
 from enrich.middlewares.credentials import key_of
+from enrich.spiders.browser import check_browser
 from enrich.spiders.source import sources_of
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def preflight(process: AsyncCrawlerProcess, jobs: Sequence[Job]) -> None:
         source = sources.get(job.source)
         if job.source not in known:
             raise ConfigError(f"{job.source}: no spider of that name; there are {', '.join(known)}")
+        check_browser(source, process.settings)
         if source.api_key_env is not None:
             try:
                 key_of(source)

@@ -20,6 +20,9 @@ DATABASE_URL = os.environ.get("ENRICH_DATABASE_URL")  # None: SQLite in DATA_DIR
 MODEL_PACK = os.environ.get("ENRICH_MODEL_PACK", "buffalo_l")
 MODELS_DIR = os.environ.get("ENRICH_MODELS_DIR")  # None: DATA_DIR/models
 FLARESOLVERR_URL = os.environ.get("ENRICH_FLARESOLVERR_URL", "http://127.0.0.1:8191")
+FLARESOLVERR_MAX_SECONDS = 60.0  # how long one solve may take
+FLARESOLVERR_CONCURRENCY = 2  # solves at once, of all sources of the process
+FLARESOLVERR_COOLDOWN_SECONDS = 10.0  # between solves that fail, times their number
 EMBED_BATCH_SIZE = int(os.environ.get("ENRICH_EMBED_BATCH_SIZE", "8"))
 EMBED_DEVICE = os.environ.get("ENRICH_EMBED_DEVICE", "auto")
 EMBED_MAX_WAIT_SECONDS = 0.03
@@ -30,8 +33,19 @@ ALLOWED_UNEXPECTED_SHARE = 0.05  # the same for pages that are not what the pars
 # --- the way of a request: order numbers with their reasons are in docs/architecture.md -------------------------------
 DOWNLOADER_MIDDLEWARES = {
     "enrich.middlewares.ledger.LedgerMiddleware": 10,
+    "enrich.middlewares.reach.ReachMiddleware": 20,
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "enrich.middlewares.robots.RobotsMiddleware": 100,
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+    "enrich.middlewares.backoff.BackoffMiddleware": 550,
     "enrich.middlewares.throttle.ThrottleMiddleware": 560,
+    "enrich.middlewares.flaresolverr.FlareSolverrMiddleware": 585,
+    "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
+    "enrich.middlewares.cookies.CookiesMiddleware": 700,
+    "enrich.middlewares.turns.TurnsMiddleware": 790,
+    "enrich.middlewares.clearance.ClearanceMiddleware": 795,
     "enrich.middlewares.credentials.CredentialsMiddleware": 800,
+    "enrich.middlewares.browser.BrowserMiddleware": 820,
 }
 ITEM_PIPELINES = {
     "enrich.pipelines.validate.AdultStage": 90,
@@ -42,22 +56,36 @@ ITEM_PIPELINES = {
     "enrich.pipelines.agree.AgreeStage": 500,
     "enrich.pipelines.persist.PersistStage": 800,
 }
+BROWSER_USER_AGENT = None  # None: that of the Chromium found, as it says it with a window
+BROWSER_PAGES_PER_CONTEXT = 200  # a context grows with every page: then a new one, with the old one's cookies
 EXTENSIONS = {
     "enrich.extensions.run.RunExtension": 0,
     "scrapy.extensions.periodic_log.PeriodicLog": None,
 }
 
+DOWNLOAD_HANDLERS = {"file": None, "ftp": None, "s3": None}  # addresses come from strangers
+TWISTED_DNS_RESOLVER = "enrich.middlewares.resolver.PublicResolver"
+SCHEDULER = "enrich.middlewares.backoff.WaitingScheduler"
+DUPEFILTER_CLASS = "enrich.middlewares.redirects.DuplicateFilter"
+
+SPIDER_CONTRACTS = {"enrich.spiders.contracts.LiveContract": 10}
+
 # --- politeness -------------------------------------------------------------------------------------------------------
 USER_AGENT = f"enrich/{__version__} (performer database builder for Stash libraries; Scrapy)"
 ROBOTSTXT_OBEY = True
+ROBOTSTXT_USER_AGENT = "enrich"
 CONCURRENT_REQUESTS = 8
-DOWNLOAD_DELAY = 0  # the pace is the source's rate_limit, kept by its download slot
+DOWNLOAD_DELAY = 0  # the pace is the source's rate_limit, kept by the middleware of turns
 DOWNLOAD_DELAY_JITTER = 0
 DOWNLOAD_TIMEOUT = 45
 DOWNLOAD_MAXSIZE = 32 * 2**20
 DOWNLOAD_WARNSIZE = 16 * 2**20
 RETRY_TIMES = 3
-RETRY_HTTP_CODES = [408, 429, 500, 502, 503, 504, 522, 524]
+RETRY_HTTP_CODES = [408, 500, 502, 504, 520, 521, 522, 523, 524]  # 429 and 503 are the throttle's
+RETRY_FIRST_WAIT_SECONDS = 2.0  # before the first retry; doubled before each further one
+RETRY_LONGEST_WAIT_SECONDS = 60.0
+THROTTLE_FIRST_PAUSE_SECONDS = 10.0  # after a 429 or 503 without Retry-After; doubled while they go on
+THROTTLE_PATIENCE_SECONDS = 3600.0  # a source that refuses for longer, without one answer, ends the run as degraded
 RETRY_GIVE_UP_LOG_LEVEL = "INFO"  # what could not be had is in the ledger and in the summary
 COOKIES_ENABLED = False
 

@@ -20,6 +20,8 @@ import sitecustomize as guard  # noqa: E402  # our own, from tests/guard: the te
 
 guard.install()
 
+from tests.standin.fixtures import flaresolverr  # noqa: E402, F401  # a fixture
+
 ASSETS = Path(os.environ.get("ENRICH_TEST_ASSETS", REPO.parent / "shared"))
 MODELS = Path(os.environ.get("ENRICH_TEST_MODELS", REPO / "data" / "models"))
 
@@ -66,7 +68,7 @@ class Scrapy:
             "ENRICH_DATA_DIR": str(data_dir),
             "ENRICH_MODELS_DIR": str(models),
             "ENRICH_MODEL_PACK": "opencv_zoo",
-            "STASHDB_API_KEY": "demo-key",
+            **{f"{box}_API_KEY": "demo-key" for box in ("STASHDB", "THEPORNDB", "PMVSTASH", "JAVSTASH", "FANSDB")},
         }
         if sources is not None:
             self.environment["ENRICH_SOURCES_FILE"] = str(sources)

@@ -73,7 +73,7 @@ def test_defaults_are_the_contracts(name: str) -> None:
     assert s.api_key_env == (f"{name.upper()}_API_KEY" if name in STASH_BOXES else None)
     assert s.quality_filters == QualityFilters(
         min_face_size=80,
-        min_image_size=400,
+        min_image_size=300 if name == "iafd" else 400,
         min_detection_confidence=0.8,
         max_face_angle=45.0,
         prefer_single_face=True,
@@ -82,9 +82,14 @@ def test_defaults_are_the_contracts(name: str) -> None:
 
 def test_shipped_file_says_what_the_defaults_say_but_for_the_calibrated_confidence() -> None:
     shipped, defaults = load_sources(REPO / "sources.yaml"), default_sources()
-    auto = QualityFilters(min_detection_confidence="auto")
-    expected = {name: s.model_copy(update={"quality_filters": auto}) for name, s in defaults.sources.items()}
-    assert dict(shipped.sources) == expected
+    assert {s.quality_filters.min_detection_confidence for s in shipped.sources.values()} == {"auto"}
+
+    def calibrated(source: Source) -> dict[str, object]:
+        return source.model_dump(exclude={"quality_filters": {"min_detection_confidence"}})
+
+    assert {n: calibrated(s) for n, s in shipped.sources.items()} == {
+        n: calibrated(s) for n, s in defaults.sources.items()
+    }
     assert shipped.max_faces_per_performer == defaults.max_faces_per_performer == 20
     assert [s.name for s in shipped.stash_boxes] == STASH_BOXES
     assert [s.name for s in shipped.reference_sites] == REFERENCE_SITES
@@ -527,3 +532,20 @@ def test_the_setting_wins_over_the_project(folder: Path) -> None:
 def test_a_setting_that_names_no_file_is_an_error_not_another_file(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"^gone.yaml: no such file"):
         configured_sources("gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("url", "image", "taken"),
+    [
+        ("https://www.example.co.uk", "https://cdn.example.co.uk/x.jpg", True),
+        ("https://www.example.co.uk", "https://example.co.uk/x.jpg", True),
+        ("https://www.example.co.uk", "https://other.co.uk/x.jpg", False),
+        ("https://a.github.io", "https://b.github.io/x.jpg", False),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:9000/x.jpg", True),
+        ("http://127.0.0.1:8000", "http://127.0.0.2/x.jpg", False),
+        ("http://localhost:8000", "http://other/x.jpg", False),
+    ],
+)
+def test_pictures_come_from_the_sources_own_domain(url: str, image: str, taken: bool) -> None:
+    source = default_sources().get("babepedia").model_copy(update={"url": url, "image_hosts": ()})
+    assert source.takes_images_from(image) == taken

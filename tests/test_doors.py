@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "extensions": GROUND | {"spiders", "store", "pipelines"},
     "pipelines": GROUND | {"faces", "store", "spiders", "extensions"},
     "runner": GROUND | {"middlewares", "pipelines", "spiders"},
-    "commands": GROUND | {"faces", "store", "spiders", "pipelines", "runner", "demo"},
+    "commands": GROUND | {"faces", "store", "spiders", "middlewares", "pipelines", "runner", "demo"},
 }
 WITHOUT_SCRAPY = {"items", "config", "identity", "errors", "faces", "store", "demo"}
 FILES = sorted(ENRICH.rglob("*.py"))

@@ -68,10 +68,10 @@ def test_locks_hold_one_opencv_and_one_onnxruntime(lock: str, one_of_each: set[s
     assert {name for name in locked(lock) if name.startswith(("opencv", "onnxruntime"))} == one_of_each
 
 
-@pytest.mark.parametrize("lock", ["cpu", "gpu", "dev"])
+@pytest.mark.parametrize("lock", ["cpu", "gpu", "dev", "browser"])
 def test_locks_pin_what_the_project_asks_for(lock: str) -> None:
     extras = PROJECT["optional-dependencies"]
-    wanted = [Requirement(line) for line in extras[lock] + (PROJECT["dependencies"] if lock != "dev" else [])]
+    wanted = [Requirement(line) for line in extras[lock] + (PROJECT["dependencies"] if lock in ("cpu", "gpu") else [])]
     pins = locked(lock)
     for requirement in wanted:
         assert canonicalize_name(requirement.name) in pins, f"{requirement} is not in {lock}.txt: run `make lock`"
@@ -80,8 +80,9 @@ def test_locks_pin_what_the_project_asks_for(lock: str) -> None:
             assert requirement.specifier.contains(version), f"{pin} does not fit {requirement}: run `make lock`"
 
 
-def test_dev_lock_agrees_with_the_cpu_lock() -> None:
-    cpu, dev = locked("cpu"), locked("dev")
-    assert {name: dev[name] for name in cpu.keys() & dev.keys()} == {
-        name: cpu[name] for name in cpu.keys() & dev.keys()
+@pytest.mark.parametrize("lock", ["dev", "browser"])
+def test_other_locks_agree_with_the_cpu_lock(lock: str) -> None:
+    cpu, other = locked("cpu"), locked(lock)
+    assert {name: other[name] for name in cpu.keys() & other.keys()} == {
+        name: cpu[name] for name in cpu.keys() & other.keys()
     }

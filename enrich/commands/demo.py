@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from scrapy.commands import ScrapyCommand
 from scrapy.settings import SETTINGS_PRIORITIES, Settings
 
+from enrich.config import Sources, load_sources
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, Job, Outcome, complain, exit_code, preflight, print_problems, run_phases
 
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from enrich.demo.running import RunningWorld
 
 KEY = "demo-key"
-PHASES = (
-    (Job("stashdb"),),
-    (Job("babepedia", {"mode": "url"}),),
-    (Job("babepedia", {"mode": "name"}),),
-)
-"""What is crawled, in this order: the stash-box, then the reference site by stored links, then by names."""
 
 
 class Command(ScrapyCommand):
@@ -98,9 +93,10 @@ def demonstrate(settings: Settings, arguments: dict[str, str], *, serve: bool) -
         sources = folder / "sources.yaml"
         write_sources(sources, world.base_url)
         settings.set("SOURCES_FILE", str(sources), priority="cmdline")
-        os.environ["STASHDB_API_KEY"] = KEY
+        known = load_sources(sources)
+        os.environ |= {box.api_key_env: KEY for box in known.stash_boxes if box.api_key_env}
         process = AsyncCrawlerProcess(settings)
-        phases = [[Job(job.source, {**job.arguments, **arguments}) for job in phase] for phase in PHASES]
+        phases = phases_of(known, arguments)
         preflight(process, [job for phase in phases for job in phase])
         print(f"World:  {len(world.world.people)} invented performers at {world.base_url}", flush=True)
         world.reset()
@@ -112,6 +108,14 @@ def demonstrate(settings: Settings, arguments: dict[str, str], *, serve: bool) -
         if serve:
             serve_until_interrupted(folder, world)
     return exit_code(outcomes)
+
+
+def phases_of(sources: Sources, arguments: dict[str, str]) -> list[list[Job]]:
+    """All stash-boxes, then all reference sites by stored links, then by names."""
+    by_mode = [
+        [Job(site.name, {"mode": mode, **arguments}) for site in sources.reference_sites] for mode in ("url", "name")
+    ]
+    return [[Job(box.name, arguments) for box in sources.stash_boxes], *by_mode]
 
 
 def last_port(folder: Path) -> int:
@@ -178,7 +182,9 @@ def serve_until_interrupted(folder: Path, world: RunningWorld) -> None:
 
     print(
         f"\nThe world stays up at {world.base_url} until Ctrl-C. In another terminal:\n"
-        f"  export ENRICH_SOURCES_FILE={folder / 'sources.yaml'} ENRICH_DATA_DIR={folder} STASHDB_API_KEY={KEY}\n"
+        f"  export ENRICH_SOURCES_FILE={folder / 'sources.yaml'} ENRICH_DATA_DIR={folder}\n"
+        f"  export STASHDB_API_KEY={KEY} THEPORNDB_API_KEY={KEY} JAVSTASH_API_KEY={KEY}\n"
+        f"  export PMVSTASH_API_KEY={KEY} FANSDB_API_KEY={KEY}\n"
         f"  export ENRICH_MODEL_PACK=opencv_zoo ENRICH_MODELS_DIR=data/models\n"
         f"  scrapy crawl stashdb",
         flush=True,

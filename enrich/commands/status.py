@@ -13,6 +13,9 @@ from enrich.errors import EnrichError
 from enrich.runner import FAILED, complain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
     from scrapy.settings import BaseSettings
 
     from enrich.store.status import SourceStatus, Status
@@ -103,7 +106,7 @@ def show(found: Status) -> None:
     for one in found.sources:
         outcomes = [str(one.images.get(name, 0)) for name in ("accepted", "rejected", "failed", "pending")]
         table.add_row(
-            one.source if one.mode in (None, "api") else f"{one.source}:{one.mode}",
+            name_of(one),
             run_of(one),
             str(one.performers),
             str(one.faces),
@@ -115,20 +118,47 @@ def show(found: Status) -> None:
     if found.sources:
         console.print()
         console.print(table)
-    if found.reasons:
-        reasons = Table(box=None, pad_edge=False, header_style="bold")
-        reasons.add_column("rejected because")
-        reasons.add_column("images", justify="right")
-        for reason, number in found.reasons.items():
-            reasons.add_row(reason, str(number))
-        console.print()
-        console.print(reasons)
+    by_source = {name_of(one): one for one in found.sources}
+    listed(console, "pictures rejected because", {name: one.reasons for name, one in by_source.items()})
+    listed(console, "searches ended", {name: one.lookups for name, one in by_source.items()})
+    listed(console, "performers refused in the last run", {name: one.run_refused for name, one in by_source.items()})
+    for name, one in by_source.items():
+        for line in one.run_degraded:
+            console.print(f"{name}: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        if one.robots_ignored is not None:
+            line = f"{name}: robots.txt is not obeyed: {one.robots_ignored}"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def listed(console: Console, title: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Print counts by word, the commonest first, a line for each source that has any, and one for all."""
+    from rich.table import Table
+
+    shown = {name: count for name, count in counts.items() if count}
+    if not shown:
+        return
+    words = sorted({word for count in shown.values() for word in count})
+    total = {word: sum(count.get(word, 0) for count in shown.values()) for word in words}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("source", no_wrap=True)
+    table.add_column(title)
+    for name, count in (*shown.items(), ("all", total)):
+        table.add_row(name, ", ".join(f"{count[word]} {word}" for word in sorted(count, key=lambda word: -count[word])))
+    console.print()
+    console.print(table)
+
+
+def name_of(one: SourceStatus) -> str:
+    """The source, and the mode of a reference site: ``babepedia:url``."""
+    return one.source if one.mode in (None, "api") else f"{one.source}:{one.mode}"
 
 
 def run_of(one: SourceStatus) -> str:
     """The last run in a word or two."""
     if one.state is None:
         return ""
+    if one.run_degraded and one.state == "finished":
+        return "degraded"
     ended_otherwise = one.state == "interrupted" and one.finish_reason not in (None, "interrupted")
     return f"{one.state} ({one.finish_reason})" if ended_otherwise else one.state
 

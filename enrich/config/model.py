@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from enrich.config.domains import same_site
 from enrich.errors import ConfigError
 
 Kind = Literal["stash_box", "reference_site"]
@@ -145,9 +146,9 @@ class Source(SourceBlock):
         return self.gender_filter is None or word not in GENDERS or word in self.gender_filter
 
     def takes_images_from(self, url: str) -> bool:
-        """Say whether pictures may be fetched from ``url``: from the source's own host and from ``image_hosts``."""
+        """Say whether pictures may be fetched from ``url``: from the source's own domain and from ``image_hosts``."""
         host = (urlsplit(url).hostname or "").lower()
-        return host == urlsplit(self.url).hostname or any(
+        return same_site(host, (urlsplit(self.url).hostname or "").lower()) or any(
             host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern for pattern in self.image_hosts
         )
 

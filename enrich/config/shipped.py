@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from enrich.config.model import Source, Sources
+from enrich.config.model import QualityFilters, Source, Sources
 
 MAX_FACES_PER_PERFORMER = 20
 DEFAULT_RATE_LIMIT = 60.0
@@ -36,7 +36,7 @@ _TABLE = (
         priority=2,
         trust_level="high",
         api_key_env="THEPORNDB_API_KEY",
-        image_hosts=("theporndb.net", "*.theporndb.net"),
+        image_hosts=("theporndb.net", "*.theporndb.net", "*.metadataapi.net"),  # the last is its old name
     ),
     Source(
         name="pmvstash",
@@ -89,6 +89,7 @@ _TABLE = (
         max_faces=3,
         trust_level="high",
         needs_flaresolverr=True,
+        quality_filters=QualityFilters(min_image_size=300),  # its only pictures are headshots of some 340x400
     ),
     Source(
         name="freeones",

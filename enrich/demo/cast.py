@@ -101,7 +101,7 @@ _CAST = (
     _Entry("bram", "Bram Okonjovey", "1984-06-21", "NL", "MALE", urls=(_BABE + "Bram_Okonjovey",)),
     _Entry("quill", "Quill Ashdowne", None, None, None, urls=(_BABE + "Quill_Ashdowne",)),
     _Entry("ilse", "Ilse Vargadunn", "1995-08-08", "HU", "TRANSGENDER_FEMALE", urls=(_BABE + "Ilse_Vargadunn",)),
-    _Entry("wren", "Wren Castellane", "1999-05-25", "ES", "NON_BINARY"),
+    _Entry("wren", "Wren Castellane", "1999-05-25", "ES", "NON_BINARY", urls=("https://www.imdb.com/name/nm99999913",)),
     _Entry("tess", "Tess Brindle", "1989-01-03", "GB", urls=(_BABE + "Tess_Brindle",)),
     _Entry("dana", "Dana Whitlocke", "1990-10-10", "US", urls=(_BABE + "Dana_Whitlocke",)),
     _Entry("petra", "Petra Lumleigh", "1986-07-07", "CZ", urls=(_BABE + "Petra_Lumleigh",)),
@@ -122,6 +122,11 @@ _CAST = (
     _Entry("juno", "Juno 9 Larkspurr", "1998-01-29", "US", urls=(_BABE + "Juno_9_Larkspurr",)),
     _Entry("mirela", "Mirela Anghelsone", "1990-10-11", "RO", listed=False),
     _Entry("odile", "Odile Framboisier", "1992-05-05", "FR", listed=False),
+    _Entry("sunniva", "Sunniva Aldermoor", "1993-09-21", "NO", aliases=("Sunny Aldermoor",), listed=False),
+    _Entry("maren", "Maren Thistleveld", "1995-02-14", "NL", listed=False),
+    _Entry("anouk", "Anouk Silverfen", "1991-04-18", "BE", listed=False),
+    _Entry("runa", "Runa Kitashiro", "1996-11-30", "JP", aliases=("北白るな", "Kitashiro Runa"), listed=False),
+    _Entry("greer", "Greer Palmetto", "1994-08-02", "US", listed=False),
 )
 _FIRST = (
     "Alba",
@@ -190,7 +195,6 @@ def _person(entry: _Entry, look: PersonLook) -> Person:
     ethnicity = "CAUCASIAN" if tone > 0.66 else "LATIN" if tone > 0.5 else "BLACK"
     urls = (
         *entry.urls,
-        f"https://www.iafd.com/person.rme/id={stash_id(entry.key, 'iafd')}",
         f"https://{entry.key.replace('_', '-')}.example/",
     )
     sayings = int(rng.integers(0, 4))

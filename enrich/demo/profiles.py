@@ -6,7 +6,7 @@ A site adds only how its addresses look (``Address``) and its markup; the troubl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from enrich.demo.cast import Person
@@ -38,11 +38,19 @@ class Plan:
     planted: Mapping[str, tuple[str, ...]]
     only: frozenset[str] | None = frozenset({"FEMALE", "TRANSGENDER_FEMALE"})
     """Genders the site is searched for; people of unknown gender are always searched for."""
+    extras: bool = True
+    """Whether the further invented people have pages here, too."""
+    portraits: int = 3
+    """Good pictures on every profile."""
+    in_galleries: int | None = None
+    """Pictures in galleries; ``None``: one on every fourth page, and an upload on every third."""
+    namesakes: Mapping[str, str] = field(default_factory=dict)
+    """Person with the name of another -> what tells the addresses of their page and pictures apart."""
 
 
 def pages(plan: Plan, address: Address, people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
     """Every page of a site."""
-    extras = tuple(key for key in people if key.startswith("extra"))
+    extras = tuple(key for key in people if plan.extras and key.startswith("extra"))
     found = []
     for key in (*plan.by_url, *plan.by_name, *plan.by_alias, *extras):
         if key in plan.gone or key in plan.other_woman:
@@ -64,7 +72,7 @@ def lookups(plan: Plan, people: Mapping[str, Person], all_pages: tuple[Page, ...
             found += [_lookup(plan, person, mode, "absent", "skipped") for mode in _modes(plan, person)]
             continue
         for mode in _modes(plan, person):
-            page = served.get(person.name.casefold())
+            page = served.get((person.name + plan.namesakes.get(person.key, "")).casefold())
             if page is None and mode == "name":
                 page = next((served[a.casefold()] for a in person.aliases if a.casefold() in served), None)
             if page is None:
@@ -77,7 +85,7 @@ def lookups(plan: Plan, people: Mapping[str, Person], all_pages: tuple[Page, ...
 
 
 def _modes(plan: Plan, person: Person) -> tuple[Mode, ...]:
-    stored = person.key in plan.by_url or person.key.startswith("extra")
+    stored = person.key in plan.by_url or (plan.extras and person.key.startswith("extra"))
     return ("url", "name") if stored else ("name",)
 
 
@@ -99,26 +107,29 @@ def _page(
     neighbour = people["odile"]
     others = [other for other in people.values() if other.listed and other.adult and other is not person]
     title = person.aliases[0] if person.key in plan.by_alias else plan.retitled.get(person.key, person.name)
-    make = _Pictures(plan, address, title, person, seed, instead_of)
-    profile = [make.own("profile", number) for number in range(3)]
-    if person.key == "ada":
+    apart = plan.namesakes.get(person.key, "")
+    make = _Pictures(plan, address, title + apart, person, seed, instead_of)
+    profile = [make.own("profile", number) for number in range(plan.portraits)]
+    if person.key == "ada" and plan.portraits > 2:
         again = good_drawing("ada", seed_of(seed, "stashdb", "ada", 1))
         profile[2] = make.own("profile", 2, again, TWIN[::-1], "twin_of_stashdb")
     for plant in plan.planted.get(person.key, ()):
         trouble = TROUBLE[plant]
         drawing = bad_drawing(trouble, person.key, neighbour.key, seed_of(seed, plan.site, person.key, plant))
         profile.append(make.own("profile", len(profile), drawing, trouble.expected, plant))
-    names = (person.name,) if instead_of is None else (instead_of.name,)
+    names = (person.name + apart,) if instead_of is None else (instead_of.name,)
+    by_chance = plan.in_galleries is None
+    in_gallery = range(int(at % 4 == 1) if plan.in_galleries is None else plan.in_galleries)
     return Page(
         site=plan.site,
         person=person.key,
         title=title,
-        answers_to=(title,) if person.key in plan.by_alias else names if instead_of else (title, *names),
+        answers_to=(title,) if person.key in plan.by_alias else names if instead_of else (title + apart, *names),
         aliases=tuple(name for name in dict.fromkeys([person.name, *person.aliases]) if name != title),
         profile=tuple(profile),
-        uploads=(make.own("upload", 0),) if at % 3 == 0 else (),
-        gallery=(make.own("gallery", 0),) if at % 4 == 1 else (),
-        stranger_upload=make.stranger("upload", 9, neighbour) if at % 2 else None,
+        uploads=(make.own("upload", 0),) if at % 3 == 0 and by_chance else (),
+        gallery=tuple(make.own("gallery", number) for number in in_gallery),
+        stranger_upload=make.stranger("upload", 9, neighbour) if at % 2 and by_chance else None,
         related=tuple(make.stranger("related", number, others[(at * 3 + number) % len(others)]) for number in (0, 1)),
         stray=(make.stranger("stray", 0, neighbour),),
     )

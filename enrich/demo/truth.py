@@ -13,7 +13,20 @@ DrawingKind = Literal["portrait", "two_people", "turned", "far", "landscape", "h
 Encoding = Literal["jpeg", "png", "webp", "jpeg_exif_rotated"]
 Mode = Literal["api", "url", "name"]
 
-FACE_LIMITS: Mapping[str, int] = {"stashdb": 5, "babepedia": 5}
+FACE_LIMITS: Mapping[str, int] = {
+    "stashdb": 5,
+    "theporndb": 5,
+    "pmvstash": 3,
+    "javstash": 3,
+    "fansdb": 3,
+    "babepedia": 5,
+    "iafd": 3,
+    "freeones": 5,
+    "boobpedia": 3,
+    "javdatabase": 3,
+    "pornpics": 5,
+    "elitebabes": 5,
+}
 """The shipped sources.yaml's faces per performer and source, on which the truth is based."""
 
 
@@ -106,7 +119,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One performer at a stash-box. ``name`` is as the server sends it, HTML entities included."""
+    """One performer at a stash-box. ``name`` is as the server sends it, HTML entities included.
+
+    ``links``: addresses that this record has beside the person's. ``parent_id``: the performer of whom this is only
+    what one studio's site says; such a record is nobody's own.
+    """
 
     site: str
     source_id: str
@@ -115,6 +132,8 @@ class Record:
     pictures: tuple[Picture, ...] = ()
     deleted: bool = False
     merged_into_id: str | None = None
+    parent_id: str | None = None
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,22 +175,21 @@ class World:
 
     def truth(self) -> dict[str, Any]:
         """The same as plain JSON types: people, pictures, lookups, faces by source and mode, planted trouble."""
-        ids = {record.person: record.source_id for record in self.records if not record.deleted}
+        ids: dict[str, dict[str, str]] = {}
+        for record in self.records:
+            if not record.deleted and record.parent_id is None:
+                ids.setdefault(record.person, {})[record.site] = record.source_id
         return {
             "seed": self.seed,
-            "people": {
-                key: {**_plain(person), "source_ids": {"stashdb": ids[key]} if key in ids else {}}
-                for key, person in self.people.items()
-            },
+            "people": {key: {**_plain(person), "source_ids": ids.get(key, {})} for key, person in self.people.items()},
             "pictures": [
                 {**asdict(picture), "shows": list(picture.drawing.people)} for picture in self.pictures.values()
             ],
             "lookups": [asdict(lookup) for lookup in self.lookups],
             "deleted": [asdict(record) for record in self.records if record.deleted],
             "faces": {
-                "stashdb:api": self.faces("stashdb", "api"),
-                "babepedia:url": self.faces("babepedia", "url"),
-                "babepedia:name": self.faces("babepedia", "name"),
+                f"{site}:{mode}": self.faces(site, mode)
+                for site, mode in sorted({(p.site, mode) for p in self.pictures.values() for mode in p.modes})
             },
         }
 

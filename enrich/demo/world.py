@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from enrich.demo.cast import cast
-from enrich.demo.sites import reference_sites, stash_records
+from enrich.demo.sites import further_records, reference_sites, stash_records, theporndb_records
 from enrich.demo.truth import ABSENT, ACCEPTED, Drawing, Lookup, Page, Picture, Record, Verdict, World
 
 __all__ = [
@@ -38,7 +38,11 @@ def build_world(seed: int = SEED, performers: int = 30) -> World:
     return World(
         seed=seed,
         people=people,
-        records=stash_records.records(people, seed),
+        records=(
+            *stash_records.records(people, seed),
+            *theporndb_records.records(people, seed),
+            *further_records.records(people, seed),
+        ),
         pages=tuple(page for found in pages.values() for page in found),
         lookups=tuple(lookup for site in reference_sites() for lookup in site.lookups(people, pages[site.NAME])),
     )

@@ -109,6 +109,12 @@ def _accounts(**sites: str) -> None:
         _site(site, hosts, r"/@?([\w.-]+)", reserved=SITE_WORDS)
 
 
+def add_site(site: str, host: str, path: str) -> None:
+    """Know a site whose pages of people lie at ``path``, such as ``/people/{slug}/``; for sites not in this table."""
+    if host not in HOSTS:
+        _site(site, host, re.escape(path.partition("{slug}")[0]) + "([^/]+)", case="keep")
+
+
 # The twelve sources.
 for _name, _host in (
     ("stashdb", "stashdb.org"),
@@ -126,10 +132,10 @@ _site("iafd", "iafd.com", r"/person\.(?:rme|rvm|asp)/perfid=([^/]+)", confidence
 _site("iafd", "iafd.com", r"/person\.(?:rme|rvm|asp)", confidence=DATABASE, query="id")
 _site("iafd", "iafd.com", r"/person\.(?:rme|rvm|asp)", confidence=DATABASE, query="perfid")
 _FREEONES = "freeones.com freeones.xxx freeones.ru"
-_site("freeones", _FREEONES, r"/html/[a-z]_links/(?:bio_)?([\w-]+)\.php", case="slug")
+_site("freeones", _FREEONES, r"/html/[a-z]_links/(?:bio_)?([\w-]+)(?:\.php)?", case="slug")
 _site("freeones", _FREEONES, r"/([\w-]+)", languages=True, reserved=_FREEONES_WORDS)
 _site("boobpedia", "boobpedia.com", rf"/boobs/{_NAMESPACE}([^/]+)", case="title", underscores=True,
-      reserved=frozenset({"main_page"}))  # fmt: skip
+      reserved=frozenset({"main_page", "index.php", "api.php"}))  # fmt: skip
 _site("pornpics", "pornpics.com", r"/pornstars/([^/]+)", languages=True,
       reserved=frozenset({"list", "shemale", "gay", "trending", "recent"}))  # fmt: skip
 _site("elitebabes", "elitebabes.com", r"/model/([^/]+)")
@@ -140,8 +146,8 @@ _site("onlyfans", "onlyfans.com", r"/(?:\d+/)?@?(?!\d+(?:/|$))([\w.-]+)", reserv
 _site("tiktok", "tiktok.com", r"/@([\w.-]+)")
 _site("threads", "threads.net threads.com", r"/@([\w.-]+)")
 _site("twitter", "twitter.com x.com", r"/@?([a-z0-9_]{1,20})", reserved=SITE_WORDS)
+_site("instagram", "instagram.com", r"(?:/_u)?/@?([\w.-]+)", reserved=SITE_WORDS)
 _accounts(
-    instagram="instagram.com",
     fansly="fansly.com",
     twitch="twitch.tv",
     pinterest="pinterest.com",
@@ -191,11 +197,12 @@ _site("indexxx", "indexxx.com", r"/m/([^/]+)", r"/models/(\d+)")
 _site("thenude", "thenude.com thenude.eu", r"/[^/]*?_(\d+)\.html?", confidence=DATABASE)
 _site("afdb", "adultfilmdatabase.com", r"/actor/[^/]*?(\d+)", confidence=DATABASE)
 _site("afdb", "adultfilmdatabase.com", r"/actor\.cfm", confidence=DATABASE, query="actorid")
-_site("data18", "data18.com", r"/name/([^/]+)")
+_site("data18", "data18.com", r"/(?:name|pornstars)/([^/]+)")
 _site("egafd", "egafd.com", r"/actresses/details\.php/id/([^/]+)", confidence=DATABASE)
 _site("bgafd", "bgafd.co.uk", r"/actresses/details\.php/id/([^/]+)", confidence=DATABASE)
 _site("gevi", "gayeroticvideoindex.com", r"/performer/(\d+)", confidence=DATABASE)
 _site("minnano-av", "minnano-av.com", r"/actress(\d+)\.html", confidence=DATABASE)
+_site("minnano-av", "minnano-av.com", r"/actress\.php", confidence=DATABASE, query="actress_id")
 _site("dmm", "actress.dmm.co.jp", r"/-/detail/=/actress_id=(\d+)", confidence=DATABASE)
 _site("xslist", "xslist.org", r"/\w+/model/(\d+)\.html", confidence=DATABASE)
 _site("modelmayhem", "modelmayhem.com", r"/(\d+)", confidence=DATABASE)

@@ -1,1 +1,1 @@
-"""Downloader middlewares, one concern a file: ledger, throttle, credentials."""
+"""Downloader middlewares, one concern a file; docs/architecture.md has their order and its reasons."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from enrich.identity import name_key, names_match, same_name, youngest_birthday
 from enrich.items import BodyMark, Lookup, Mode, Performer
 
+_DAMAGE = "\ufffd"
+"""What stands for bytes that are no letter in the page's encoding."""
 _YEARS_APART = 1
 """Sites differ about birthdays by days, which may be the two sides of a new year."""
 
@@ -27,7 +29,8 @@ class PageImage:
 class Profile:
     """What a performer's page says; ``None`` and empty where it does not. ``images`` and ``galleries``: best first.
 
-    ``slug``: the page's own id at its site, where it says one. ``galleries``: pages with more pictures of the person.
+    ``slug``: the page's own id at its site, where it says one. ``galleries``: pages with more pictures of the person;
+    ``lists``: pages that go on with the list of galleries.
     """
 
     name: str
@@ -48,6 +51,21 @@ class Profile:
     urls: tuple[str, ...] = ()
     images: tuple[PageImage, ...] = ()
     galleries: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+
+
+def undamaged(profile: Profile | None) -> Profile | None:
+    """The profile without what could not be decoded; ``None`` where that is its name."""
+    if profile is None or _DAMAGE in profile.name:
+        return None
+    kept: dict[str, object] = {}
+    for field in fields(profile):
+        said = getattr(profile, field.name)
+        if isinstance(said, tuple):
+            kept[field.name] = tuple(part for part in said if _DAMAGE not in str(part))
+        elif isinstance(said, str) and _DAMAGE in said:
+            kept[field.name] = None
+    return replace(profile, **kept)  # type: ignore[arg-type]  # each field keeps its own type
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 from datetime import date
 
-from scrapy.http import TextResponse
+from scrapy.http import HtmlResponse, Response, TextResponse
+from w3lib.encoding import html_body_declared_encoding
 from w3lib.url import safe_url_string
 
-from enrich.identity import clean_text, host_of
+from enrich.identity import clean_text, host_of, name_key
 from enrich.items import BodyMark
 
 _MONTHS = {
@@ -29,7 +30,32 @@ _YEAR_ONLY = re.compile(rf"(?<!\d){_YEAR}")
 _SPAN = re.compile(rf"(?<!\d){_YEAR}(?:\s*[-\u2013\u2014]\s*(?:{_YEAR})?)?")
 _CM = re.compile(r"(?<![\d.])(\d{2,3})\s*cm\b", re.IGNORECASE)
 _METRES = re.compile(r"(?<!\d)([12][.,]\d{1,2})\s*m\b", re.IGNORECASE)
+_NOT_FOUND = re.compile(r"(?:error\s+)?404\b|(?:page\s+)?not found\b", re.IGNORECASE)
 _NO_MARKS = frozenset({"no", "none", "unknown", "n/a", "no data"})
+_BEGIN, _END = re.compile(rb"<html[\s>]", re.IGNORECASE), re.compile(rb"</html\s*>", re.IGNORECASE)
+
+
+def whole_page(response: Response) -> HtmlResponse | None:
+    """The answer as a page in the encoding that its bytes are in; ``None`` where it is no page, or breaks off.
+
+    What breaks off may break off in a name, and a server's header may name an encoding that the bytes are not in: both
+    would be stored as if the page said so.
+    """
+    if not isinstance(response, HtmlResponse) or (_BEGIN.search(response.body) and not _END.search(response.body)):
+        return None
+    declared = html_body_declared_encoding(response.body[:4096])
+    # Hardly any text in another encoding happens to be UTF-8, unless it is ASCII, which says nothing.
+    candidates = (response.encoding if response.body.isascii() else "utf-8", response.encoding, declared)
+    found = next((encoding for encoding in candidates if encoding and _is_in(response.body, encoding)), None)
+    return response.replace(encoding=found) if found not in (None, response.encoding) else response
+
+
+def _is_in(body: bytes, encoding: str) -> bool:
+    try:
+        body.decode(encoding)
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 def read_date(text: str | None) -> str | None:
@@ -101,3 +127,17 @@ def absolute(response: TextResponse, href: str | None) -> str | None:
     except ValueError:
         return None
     return url if host_of(url) else None
+
+
+def hyphenated(name: str) -> str | None:
+    """A name as many sites write it in their addresses: Latin letters without accents and digits, hyphens for spaces.
+
+    ``None`` for a name with letters of another script: half a name is somebody else's.
+    """
+    slug = "-".join(key for part in re.split(r"[\s_\u2010-\u2015-]+", name) if (key := name_key(part)))
+    return slug if slug and slug.isascii() else None
+
+
+def says_not_found(response: TextResponse) -> bool:
+    """Whether the title says that there is no such page; no other place does, for ids and texts may hold the words."""
+    return bool(_NOT_FOUND.match(clean_text(response.css("title::text").get()) or ""))

@@ -7,51 +7,61 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
-from scrapy.exceptions import CloseSpider, IgnoreRequest
+from scrapy.exceptions import CloseSpider
 from scrapy.http import HtmlResponse, Request, Response
-from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from enrich.errors import EnrichError
-from enrich.identity import identify, is_adult
-from enrich.items import FailedImage, Image, ImageRef, Lookup, LookupEnded, LookupOutcome, Performer, RejectedImage
-from enrich.spiders.profile import PageImage, Profile, compare, is_telling, performer_of
-from enrich.spiders.source import IMAGE_PRIORITY, SourceSpider, describe, request_of, today
+from enrich.errors import ConfigError, EnrichError
+from enrich.identity import add_site, identify, is_adult
+from enrich.items import Lookup, LookupEnded, LookupOutcome, Performer
+from enrich.spiders.galleries import NEXT_PRIORITY, Found, GallerySpider, Walk, forbidden, outcome_of
+from enrich.spiders.profile import Profile, compare, is_telling, performer_of, undamaged
+from enrich.spiders.reading import whole_page
+from enrich.spiders.source import NOBODY, describe, leads_nowhere, request_of, today
 
-Found = Performer | LookupEnded | Image | RejectedImage | FailedImage | Request
-
+NO_NAME = "Nobody Whoeverson"
+"""Whom ``scrapy check`` looks for, not to find anybody."""
 _BATCH = 100
-_NEXT_PRIORITY = IMAGE_PRIORITY // 2
-"""A performer's further pages: before another performer, after the pictures already known."""
 _WORSE: tuple[LookupOutcome, ...] = ("not_found", "wrong_person")
 """Of several pages tried in vain, the outcome that says more, last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """How far the search for one performer is: the page asked for, those to try next, what the last ones were."""
+    """How far the search for one performer is: the page asked for, those to try next, what the last ones were.
+
+    ``terms``: names for which the site is still to be searched; ``tried``: pages that were in vain.
+    """
 
     lookup: Lookup
     slug: str
     rest: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
     outcome: LookupOutcome = "not_found"
     detail: str | None = None
 
 
-class ReferenceSiteSpider(SourceSpider):
+class ReferenceSiteSpider(GallerySpider):
     """A subclass has a ``name``, the ``path`` of a profile and ``read``; the rest where the site differs.
 
     ``path``: below the site's root, with ``{slug}``. ``either_order``: names may stand family name first.
+    ``host``, without ``www.``: of a site that ``identity/sites.py`` does not know, where stored links lead.
     """
 
     modes = ("url", "name")
     path: ClassVar[str]
+    host: ClassVar[str | None] = None
     either_order: ClassVar[bool] = False
     max_names: ClassVar[int] = 5
-    max_galleries: ClassVar[int] = 5
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.host is not None:
+            add_site(cls.name, cls.host, cls.path)
 
     # --- what a site says about itself --------------------------------------------------------------------------------
 
@@ -67,13 +77,39 @@ class ReferenceSiteSpider(SourceSpider):
         """The slug that the site would give to a name; ``None`` where a name gives none."""
         raise NotImplementedError
 
-    def read_gallery(self, response: HtmlResponse, performer: Performer) -> Sequence[PageImage]:
-        """The performer's pictures on one of the profile's ``galleries``."""
-        return ()
+    def stored_slug(self, url: str) -> str | None:
+        """The slug in a stored link; ``None`` where the link is no profile of this site."""
+        link = identify(url)
+        return link.id if link is not None and link.site == self.name else None
 
     def page_url(self, slug: str) -> str:
         """The address of a profile below the configured root, encoded once."""
         return self.source.url.rstrip("/") + self.path.format(slug=quote(slug, safe=""))
+
+    def sample_request(self, page: str | None) -> Request:
+        """The search for a name that nobody has, or the page of somebody. Raises ConfigError where it is no profile."""
+        if page is None:
+            self.mode = "name"
+            request = self._begin(Lookup(performer_id=0, name=NO_NAME))
+            assert request is not None
+            step: Step = request.cb_kwargs["step"]
+            return request.replace(cb_kwargs={"step": replace(step, rest=(), terms=()) if step.slug else step})
+        slug = self.stored_slug(page)
+        if slug is None:
+            raise ConfigError(f"{self.name}: page={page}: not the address of a profile at {self.name}")
+        lookup = Lookup(performer_id=0, name="")
+        return self._page_request(Step(lookup=lookup, slug=slug)).replace(callback=self.parse_sample)
+
+    def parse_sample(self, response: Response, step: Step) -> Iterator[Found]:
+        """Whoever the page is of, without their pictures; there have to be some."""
+        page = whole_page(response)
+        profile = None if page is None else undamaged(self.read(page))
+        if profile is None:
+            yield from self._unexpected(response, step, "nothing on it marks a profile")
+        elif not profile.images and not profile.galleries:
+            yield from self._unexpected(response, step, f"no picture of {profile.name} was found on it")
+        else:
+            yield self._performer(response, step, profile, profile.name)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -102,32 +138,36 @@ class ReferenceSiteSpider(SourceSpider):
     def _requests(self, batch: Sequence[Lookup]) -> Iterator[Request]:
         skipped = []
         for lookup in batch:
-            slugs = self._slugs(lookup)
-            if slugs:
-                yield self._page_request(Step(lookup=lookup, slug=slugs[0], rest=slugs[1:]))
+            request = self._begin(lookup)
+            if request is not None:
+                yield request
             else:
                 detail = "no stored link is a profile" if self.mode == "url" else "the name gives no address"
-                skipped.append(self._ended(lookup, "skipped", detail))
+                skipped.append(self.ended(lookup.performer_id, "skipped", detail))
         if skipped:
             # Items must not come from start(): they take the way of an answer, to a request that leaves nobody.
             yield Request(
                 f"data:,skipped-{skipped[0].performer_id}",
                 callback=self.parse_skipped,
                 cb_kwargs={"skipped": skipped},
-                meta=self.request_meta(),
+                meta=self.request_meta(**{NOBODY: True}),
             )
 
     def parse_skipped(self, response: Response, skipped: list[LookupEnded]) -> Iterator[LookupEnded]:
         """Performers that no page can be asked for."""
         yield from skipped
 
+    def _begin(self, lookup: Lookup) -> Request | None:
+        slugs = self._slugs(lookup)
+        return self._page_request(Step(lookup=lookup, slug=slugs[0], rest=slugs[1:])) if slugs else None
+
     def _slugs(self, lookup: Lookup) -> tuple[str, ...]:
         """The pages to try: the stored ones, or the name's and then those of the aliases that say enough."""
         if self.mode == "url":
-            links = (identify(url) for url in lookup.urls)
-            return _once(link.id for link in links if link is not None and link.site == self.name)
+            return _once(slug for url in lookup.urls if (slug := self.stored_slug(url)))
         names = [lookup.name, *(alias for alias in lookup.aliases if is_telling(alias))]
-        return _once(slug for name in names if (slug := self.slug(name)))[: self.max_names]
+        spelled = (spelling for name in names for spelling in (_orders(name) if self.either_order else (name,)))
+        return _once(slug for spelling in spelled if (slug := self.slug(spelling)))[: self.max_names]
 
     def _page_request(self, step: Step, *, priority: int = 0) -> Request:
         url = self.page_url(step.slug)
@@ -152,12 +192,13 @@ class ReferenceSiteSpider(SourceSpider):
         if response.status in (404, 410):
             yield from self._next(step, "not_found", f"HTTP {response.status}")
             return
-        if not isinstance(response, HtmlResponse):
-            yield from self._unexpected(response, step, "not an HTML page")
+        page = whole_page(response)
+        if page is None:
+            yield from self._unexpected(response, step, "not an HTML page, or only part of one")
             return
         try:
-            missing = self.is_missing(response)
-            profile = None if missing else self.read(response)
+            missing = self.is_missing(page)
+            profile = None if missing else undamaged(self.read(page))
         except Exception as error:  # whatever a damaged page does to its parser, the search has to come to an end
             self.logger.exception("%s: the parser broke on %s", self.name, response.url)
             yield from self._unexpected(response, step, f"the parser broke: {type(error).__name__}")
@@ -171,10 +212,18 @@ class ReferenceSiteSpider(SourceSpider):
             if verdict.matched is None:
                 yield from self._next(step, "wrong_person", verdict.detail)
             else:
-                yield from self._take(response, step, profile, verdict.matched)
+                yield from self._take(page, step, profile, verdict.matched)
 
     def _take(self, response: HtmlResponse, step: Step, profile: Profile, matched: str) -> Iterator[Found]:
-        performer = performer_of(
+        performer = self._performer(response, step, profile, matched)
+        if not is_adult(profile.birth_date, today()):
+            yield performer  # without pictures: it is refused, and counted, further on
+            return
+        walk = Walk(performer=performer, images=profile.images, galleries=profile.galleries, lists=profile.lists)
+        yield from self.gather(walk)
+
+    def _performer(self, response: Response, step: Step, profile: Profile, matched: str) -> Performer:
+        return performer_of(
             profile,
             lookup=step.lookup,
             source=self.name,
@@ -183,89 +232,42 @@ class ReferenceSiteSpider(SourceSpider):
             matched=matched,
             page_url=response.url,
         )
-        if not is_adult(profile.birth_date, today()):
-            yield performer  # without pictures: it is refused, and counted, further on
-            return
-        yield from self._pictures(performer, profile.images)
-        for url in profile.galleries[: self.max_galleries]:
-            yield Request(
-                url,
-                callback=self.parse_gallery,
-                errback=self.failed_gallery,
-                cb_kwargs={"performer": performer},
-                meta=self.request_meta(),
-                priority=_NEXT_PRIORITY,
-            )
-
-    def parse_gallery(self, response: Response, performer: Performer) -> Iterator[Found]:
-        """More pictures of a performer whose page is known."""
-        self.read_page()
-        images = self.read_gallery(response, performer) if isinstance(response, HtmlResponse) else ()
-        if not images:
-            self.unexpected_page(response, "a gallery without pictures")
-            return
-        yield from self._pictures(performer, images)
-
-    def failed_gallery(self, failure: Failure) -> None:
-        """A gallery that could not be fetched: its pictures are missing, the performer is not."""
-        self.crawler.stats.inc_value("pages/failed")
-        self.logger.warning("%s: %s: %s", self.name, request_of(failure).url, describe(failure))
-
-    def _pictures(self, performer: Performer, images: Sequence[PageImage]) -> Iterator[Found]:
-        refs: dict[str, tuple[ImageRef, str | None]] = {}
-        for image in images:
-            if image.url not in refs and self.usable_image(image.url):
-                ref = ImageRef(
-                    source=self.name,
-                    image_url=image.url,
-                    performer_id=performer.performer_id,
-                    page_url=performer.page_url,
-                    gallery=image.gallery,
-                    matched=performer.matched,
-                    width_px=image.width_px,
-                    height_px=image.height_px,
-                )
-                refs[image.url] = ref, image.fallback
-        small = {url: rejected for url, (ref, _) in refs.items() if (rejected := self.too_small(ref))}
-        wanted = [found for url, found in refs.items() if url not in small]
-        yield replace(performer, images=tuple(ref for ref, _ in wanted))
-        yield from small.values()
-        for position, (ref, fallback) in enumerate(wanted):
-            yield self.image_request(ref, position=position, fallback=fallback)
 
     # --- in vain ------------------------------------------------------------------------------------------------------
 
     def _next(self, step: Step, outcome: LookupOutcome, detail: str | None) -> Iterator[Found]:
         if _WORSE.index(outcome) < _WORSE.index(step.outcome):
             outcome, detail = step.outcome, step.detail
-        if step.rest:
-            follower = replace(step, slug=step.rest[0], rest=step.rest[1:], outcome=outcome, detail=detail)
-            yield self._page_request(follower, priority=_NEXT_PRIORITY)
-        else:
-            yield self._ended(step.lookup, outcome, detail)
+        request = self._go_on(replace(step, outcome=outcome, detail=detail))
+        yield self.ended(step.lookup.performer_id, outcome, detail) if request is None else request
 
-    def _unexpected(self, response: Response, step: Step, why: str) -> Iterator[Found]:
+    def _go_on(self, step: Step) -> Request | None:
+        """What to ask for after ``step.slug`` was in vain; ``None`` where nothing is left."""
+        if not step.rest:
+            return None
+        return self._page_request(replace(step, slug=step.rest[0], rest=step.rest[1:]), priority=NEXT_PRIORITY)
+
+    def _unexpected(self, response: Response | Request, step: Step, why: str) -> Iterator[Found]:
         self.unexpected_page(response, why)
-        yield self._ended(step.lookup, "failed", f"unexpected page: {why}")
+        yield self.ended(step.lookup.performer_id, "failed", f"unexpected page: {why}")
 
     def failed_page(self, failure: Failure) -> Iterator[Found]:
         """A profile that could not be fetched: blocked, forbidden by robots.txt, or failed for now."""
         step: Step = request_of(failure).cb_kwargs["step"]
-        error = failure.value
         self.crawler.stats.inc_value("pages/failed")
-        if isinstance(error, HttpError):
-            blocked = error.response.status in (401, 403, 429, 451)
-        else:
-            blocked = isinstance(error, IgnoreRequest)
-            if blocked and "robots.txt" in str(error) and not self.crawler.stats.get_value("pages/read"):
-                self.degrade("robots", f"{request_of(failure).url} may not be fetched: {describe(failure)}")
-                raise CloseSpider("forbidden")
-        yield self._ended(step.lookup, "blocked" if blocked else "failed", describe(failure))
+        if leads_nowhere(failure):
+            yield from self._unexpected(request_of(failure), step, describe(failure))
+            return
+        if forbidden(failure) and not self.crawler.stats.get_value("pages/read"):
+            self.degrade("robots", f"{request_of(failure).url} may not be fetched: {describe(failure)}")
+            raise CloseSpider("forbidden")
+        yield self.ended(step.lookup.performer_id, outcome_of(failure), describe(failure))
 
-    def _ended(self, lookup: Lookup, outcome: LookupOutcome, detail: str | None) -> LookupEnded:
-        return LookupEnded(
-            source=self.name, mode=self.mode, performer_id=lookup.performer_id, outcome=outcome, detail=detail
-        )
+
+def _orders(name: str) -> tuple[str, ...]:
+    """A name of two words as it is and the other way round; any other has one order only."""
+    words = name.split()
+    return (name, " ".join(reversed(words))) if len(words) == 2 else (name,)
 
 
 def _once(slugs: Iterator[str]) -> tuple[str, ...]:

@@ -21,15 +21,16 @@ from enrich.config import Source, Sources, configured_sources
 from enrich.identity import host_of
 from enrich.items import FailedImage, Image, ImageRef, Mode, RejectedImage
 from enrich.spiders.arguments import read_arguments
+from enrich.spiders.browser import set_browser
 from enrich.spiders.library import Library
 
-__all__ = ["Library", "SourceSpider", "describe", "request_of", "today"]
+__all__ = ["NOBODY", "Library", "SourceSpider", "describe", "request_of", "today"]
 
 IMAGE_PRIORITY = 1000
 """Pictures before pages: a performer is finished before the next one is begun."""
+NOBODY = "leaves_for_nobody"
+"""Meta key of a request that only carries items from ``start``: it leads nowhere."""
 _POSITIONS = 100
-_DRAIN_SECONDS = 2.0
-"""How long the requests that wait in the download slot may hold up a clean stop."""
 _DUE_BATCH = 500
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 
@@ -56,13 +57,15 @@ class SourceSpider(Spider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """Take the source from ``ENRICH_SOURCES`` or sources.yaml, and set the pace it allows. Raises ConfigError."""
+        """Take the source from ``ENRICH_SOURCES`` or sources.yaml. Raises ConfigError."""
         spider = super().from_crawler(crawler, *args, **kwargs)
         source = sources_of(crawler.settings).get(spider.name)
         if spider.arguments.max_faces is not None:
             source = source.model_copy(update={"max_faces": spider.arguments.max_faces})
         spider.source = source
-        _set_pace(crawler.settings, source)
+        _set_slot(crawler.settings, source)
+        if source.browser:
+            set_browser(source, crawler.settings)
         return spider
 
     # --- walking ------------------------------------------------------------------------------------------------------
@@ -163,10 +166,29 @@ class SourceSpider(Spider):
             # The ledger middleware says why it dropped the request; None means that the ledger holds it already.
             if error.reason is not None:
                 yield RejectedImage(ref=ref, reason=error.reason)
-        elif isinstance(error, DownloadCancelledError) and "max size" in str(error):
+        elif _is_too_large(error):
             yield RejectedImage(ref=ref, reason="image_too_large", detail={"error": describe(failure)})
         else:
             yield FailedImage(ref=ref, error=describe(failure))
+
+    # --- scrapy check -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def sample_request(self, page: str | None) -> Request:
+        """One request whose answer shows that the source is as its parser knows it; ``page``: to look at that one.
+
+        Raises ConfigError where the page is not one of the source's.
+        """
+
+    def check_live(self, response: Response, **asked: Any) -> Iterator[Any]:
+        """What an answer to the sample request gives, without what would be asked for next.
+
+        @live
+        @returns items 1
+        """
+        callback = self.sample_request(self.crawler.settings.get("CHECK_PAGE")).callback
+        assert callable(callback)
+        yield from (found for found in callback(response, **asked) if not isinstance(found, Request))
 
     # --- saying what went wrong ---------------------------------------------------------------------------------------
 
@@ -174,10 +196,16 @@ class SourceSpider(Spider):
         """Count a page of the source that was read, the whole of which ``pages/unexpected`` is a part."""
         self.crawler.stats.inc_value("pages/read")
 
-    def unexpected_page(self, response: Response, why: str) -> None:
-        """Count and name a page that is not what the parser knows; the crawl goes on."""
+    def unexpected_page(self, page: Response | Request, why: str) -> None:
+        """Count and name a page that is not what the parser knows; the crawl goes on.
+
+        A request: what was asked for, where no answer came of it but redirects without end.
+        """
+        if isinstance(page, Request):
+            self.read_page()
         self.crawler.stats.inc_value("pages/unexpected")
-        self.logger.warning("%s: unexpected page %s (HTTP %d): %s", self.name, response.url, response.status, why)
+        status = f" (HTTP {page.status})" if isinstance(page, Response) else ""
+        self.logger.warning("%s: unexpected page %s%s: %s", self.name, page.url, status, why)
 
     def degrade(self, what: str, text: str) -> None:
         """Have the run end as degraded; ``text`` is the line that says why, the last one for each ``what``."""
@@ -204,6 +232,18 @@ def describe(failure: Failure) -> str:
     return f"{name}: {text}"[:300] if text else name
 
 
+def leads_nowhere(failure: Failure) -> bool:
+    """Whether redirects led on and on, as those of a loop do."""
+    return isinstance(failure.value, IgnoreRequest) and "max redirections" in str(failure.value)
+
+
+def _is_too_large(error: BaseException | None) -> bool:
+    """Whether DOWNLOAD_MAXSIZE ended the download: as the size is told, as bytes come in, or as they are unpacked."""
+    if isinstance(error, DownloadCancelledError):
+        return "max size" in str(error) or not str(error)  # without a word where no size was told
+    return isinstance(error, IgnoreRequest) and "DOWNLOAD_MAXSIZE" in str(error)
+
+
 def _looks_like_picture(body: bytes) -> bool:
     # Servers that label a picture text/html exist; the pipeline decides what its bytes are.
     return body.startswith(_PICTURE_STARTS) or body[4:8] == b"ftyp"
@@ -215,15 +255,7 @@ def sources_of(settings: BaseSettings) -> Sources:
     return given if isinstance(given, Sources) else configured_sources(settings.get("SOURCES_FILE"))
 
 
-def _set_pace(settings: BaseSettings, source: Source) -> None:
-    """One download slot for the whole source, at its rate; settings given on the command line win.
-
-    What waits in a slot is finished before a stop, so a slow source gets few requests at a time.
-    """
-    concurrency = settings.getint("CONCURRENT_REQUESTS")
-    delay_seconds = 60.0 / source.rate_limit if source.rate_limit else 0.0
-    if delay_seconds:
-        concurrency = max(2, min(concurrency, 1 + round(_DRAIN_SECONDS / delay_seconds)))
-        settings.set("CONCURRENT_REQUESTS", concurrency, priority="spider")
-    slot = {"concurrency": concurrency, "delay": delay_seconds, "jitter": settings.getfloat("DOWNLOAD_DELAY_JITTER")}
+def _set_slot(settings: BaseSettings, source: Source) -> None:
+    """One download slot for the whole source, in which nothing waits: middlewares/turns.py keeps the pace before it."""
+    slot = {"concurrency": settings.getint("CONCURRENT_REQUESTS"), "delay": 0.0, "jitter": 0.0}
     settings.set("DOWNLOAD_SLOTS", {**settings.getdict("DOWNLOAD_SLOTS"), source.name: slot}, priority="spider")

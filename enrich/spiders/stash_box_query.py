@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from scrapy.http import Response, TextResponse
 
-PER_PAGE = 100
-"""Performers a page: no maximum is known, and this many answers stay small."""
+from enrich.spiders.page_list import ListPage
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "id": (),
@@ -55,14 +54,11 @@ _REFUSALS = ("not authorized", "unauthorized", "not authenticated")
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """One request to the API: a page of the list, or the performer ``performer``. Travels with its request."""
+class Query(ListPage):
+    """One request to the API: a page of the list in one order, or the performer ``performer``."""
 
-    page: int = 1
-    per_page: int = PER_PAGE
     sort: Literal["NAME", "UPDATED_AT"] = "NAME"
     direction: Literal["ASC", "DESC"] = "ASC"
-    performer: str | None = None
 
     def body(self, without: Collection[str]) -> dict[str, Any]:
         """What to POST; ``without``: the fields that the server is known not to have."""
@@ -79,10 +75,6 @@ class Query:
             f"{{ count performers {{ {_selection(without)} }} }} }}",
             "variables": {"input": given},
         }
-
-    def at(self, page: int, per_page: int | None = None) -> Query:
-        """The same list at another page."""
-        return replace(self, page=page, per_page=per_page or self.per_page)
 
     def __str__(self) -> str:
         return f"performer {self.performer}" if self.performer else f"page {self.page} by {self.sort} {self.direction}"

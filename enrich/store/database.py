@@ -148,7 +148,8 @@ def _parse(url: str) -> URL:
 def _engine(url: URL, busy_seconds: float) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
+    # Every thread that reads keeps a connection, and there is no telling how many threads a process has.
+    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": busy_seconds, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

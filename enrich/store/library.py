@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine, bindparam, func, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnElement
 
 from enrich.errors import StoreError
 from enrich.items import FloatArray, ImageRef, Lookup, Mode, Reason
-from enrich.store.database import explain, reader, utc_text
+from enrich.store.database import utc_text
 from enrich.store.due import candidates, due_performers, due_pictures
 from enrich.store.ledger import KNOWN_ID, LIMIT_REASONS, Limits, Outcome, known_performer, limit_reached, owner
+from enrich.store.readers import Readers
 from enrich.store.schema import (
     aliases,
     embeddings,
@@ -72,16 +71,11 @@ class Library:
         self.engine = engine
         self.limits = limits or Limits()
         self.refresh_after = refresh_after
-        self._threads = threading.local()
-        self._connections: list[Connection] = []
-        self._lock = threading.Lock()
+        self._readers = Readers.of(engine)
 
     def close(self) -> None:
-        """Give back the connections of all threads. Nothing is read afterwards."""
-        with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+        """Nothing is read afterwards; with the last library of a database its connections are given back."""
+        self._readers.release()
 
     # --- pictures -----------------------------------------------------------------------------------------------------
 
@@ -169,7 +163,7 @@ class Library:
         performer: str | None = None,
         now: datetime | None = None,
     ) -> list[Lookup]:
-        """The same for all performers, to be looked for by name; without pages."""
+        """The same for all performers, to be looked for by name; with the pages of those who have any."""
         return self._lookups(source, "name", after, batch, genders, performer, now)
 
     def count_lookups(
@@ -198,7 +192,7 @@ class Library:
         connection = self._connection()
         rows = connection.execute(statement.order_by(performers.c.id).limit(batch)).all()
         names = _gather(connection, aliases.c.alias, rows)
-        pages = _gather(connection, external_urls.c.url, rows, external_urls.c.site == source) if mode == "url" else {}
+        pages = _gather(connection, external_urls.c.url, rows, external_urls.c.site == source)
         return [
             Lookup(
                 performer_id=row.id,
@@ -228,15 +222,7 @@ class Library:
         return ref.performer_id if ref.performer_id is not None else owner(self._connection(), ref)
 
     def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._threads, "connection", None)
-        if connection is None or connection.closed:
-            try:
-                connection = self._threads.connection = reader(self.engine)
-            except DBAPIError as error:
-                raise StoreError(f"{self.engine.url.database}: {explain(error)}") from error
-            with self._lock:
-                self._connections.append(connection)
-        return connection
+        return self._readers.connection()
 
 
 def _gather(

@@ -13,9 +13,12 @@ from sqlalchemy import Connection, Engine, func, select
 from enrich.store.database import snapshot
 from enrich.store.models import index_specs
 from enrich.store.runs import is_running
-from enrich.store.schema import external_urls, faces, images, performers, runs, scrape_progress
+from enrich.store.schema import external_urls, faces, images, lookups, performers, runs, scrape_progress
 
 State = Literal["running", "finished", "interrupted"]
+
+_REFUSALS = ("underage", "forgotten")
+"""Why a performer is not stored at all: nothing but the run's count remembers them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class SourceStatus:
 
     ``state``: of the last run; ``interrupted`` is every end but a finished walk, ``finish_reason`` says which.
     ``performers``: new or changed ones. ``images``: by outcome; ``reasons``: the rejected ones by reason.
+    ``lookups``: by outcome. ``run_refused``: performers who must not be stored, by reason. ``run_degraded``: what was
+    not as it should be. ``robots_ignored``: the reason for which the last run did not obey robots.txt.
     """
 
     source: str
@@ -43,6 +48,10 @@ class SourceStatus:
     errors: int = 0
     images: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[str, int] = field(default_factory=dict)
+    lookups: Mapping[str, int] = field(default_factory=dict)
+    run_refused: Mapping[str, int] = field(default_factory=dict)
+    run_degraded: tuple[str, ...] = ()
+    robots_ignored: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +108,9 @@ def _sources(connection: Connection, now: datetime) -> tuple[SourceStatus, ...]:
         one["images"][row.outcome] = one["images"].get(row.outcome, 0) + row.n
         if row.outcome == "rejected":
             one["reasons"][row.reason] = row.n
+    ended = select(lookups.c.source, lookups.c.mode, lookups.c.outcome, func.count().label("n"))
+    for row in connection.execute(ended.group_by(lookups.c.source, lookups.c.mode, lookups.c.outcome)):
+        found[row.source, row.mode].setdefault("lookups", {})[row.outcome] = row.n
     last = select(func.max(runs.c.id)).group_by(runs.c.source, runs.c.mode)
     for row in connection.execute(select(runs).where(runs.c.id.in_(last))):
         found[row.source, row.mode].update(_of_run(dict(row._mapping), now))
@@ -118,7 +130,12 @@ def _of_run(run: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     pace = run["performers"] / minutes if minutes > 0 and run["performers"] else None
     left = max(run["expected"] - run["performers"], 0) if run["expected"] is not None else None
     finished = run["finish_reason"] == "finished"
+    stats: Mapping[str, Any] = run["stats"] or {}
+    refused = {reason: stats[key] for reason in _REFUSALS if (key := f"enrich/rejected/{reason}") in stats}
     return {
+        "run_refused": refused,
+        "run_degraded": tuple(str(stats[key]) for key in sorted(stats) if key.startswith("enrich/degraded/")),
+        "robots_ignored": stats.get("robotstxt/ignored"),
         "state": "running" if running else "finished" if finished else "interrupted",
         "started_at": run["started_at"],
         "finished_at": run["finished_at"],

@@ -41,9 +41,21 @@ def data_dir(tmp_path: Path) -> Path:
         performer = Performer(source="stashdb", source_id="jane", name="Jane Example", images=(ref,))
         save_performer(tx, performer, {"stashdb": 1}, run=run)
         reject_image(tx, RejectedImage(ref=ref, reason="extreme_angle"), run=run)
-        finish_run(tx, run, "finished", {})
+        finish_run(tx, run, "finished", {"enrich/rejected/underage": 2, "enrich/degraded/count": "one was not listed"})
     engine.dispose()
     return tmp_path
+
+
+def test_a_reason_for_ignoring_robots_txt_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = open_database(database_url(tmp_path))
+    with write(engine) as tx:
+        run = start_run(tx, "babepedia", "url", expected=1)
+        finish_run(tx, run, "finished", {"robotstxt/ignored": "the operator agreed [by mail]"})
+    engine.dispose()
+    assert scrapy_status(tmp_path) == 0
+    assert "babepedia:url: robots.txt is not obeyed: the operator agreed [by mail]" in capsys.readouterr().out
+    assert scrapy_status(tmp_path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["sources"][0]["robots_ignored"] == "the operator agreed [by mail]"
 
 
 def test_json_has_every_count(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,8 +81,15 @@ def test_as_a_program_the_table_says_the_same_and_cuts_nothing_off(data_dir: Pat
     assert str(data_dir / "performers.db") in finished.stdout
     assert "1 performers, 0 of them with faces; 0 faces; 0 links" in finished.stdout
     row = next(line for line in finished.stdout.splitlines() if line.startswith("stashdb"))
-    assert row.split()[:9] == ["stashdb", "finished", "1", "0", "0", "1", "0", "0", "0"]
-    assert ["extreme_angle", "1"] in [line.split() for line in finished.stdout.splitlines()]
+    assert row.split()[:9] == ["stashdb", "degraded", "1", "0", "0", "1", "0", "0", "0"]
+    assert ["stashdb", "1", "extreme_angle"] in [line.split() for line in finished.stdout.splitlines()]
+
+
+def test_what_was_not_as_it_should_be_is_said(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scrapy_status(data_dir) == 0
+    said = capsys.readouterr().out
+    assert "stashdb: one was not listed" in said
+    assert ["stashdb", "2", "underage"] in [line.split() for line in said.splitlines()]
 
 
 def test_without_a_database_it_says_so_and_makes_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,12 +9,13 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 
-from enrich.config import QualityFilters
+from enrich.config import QualityFilters, default_sources
 from enrich.demo.running import RunningWorld
 from enrich.demo.truth import ACCEPTED
 from enrich.faces.engine import load_engine
 from enrich.faces.pack import load_pack
 from enrich.faces.screen import screen
+from enrich.identity import identify
 from enrich.items import DetectedImage, Image, ImageRef, ScreenedImage
 from tests.conftest import Scrapy
 from tests.crawl import ledger
@@ -33,7 +34,8 @@ def crawled(
     scrapy = Scrapy(tmp_path_factory.mktemp("crawled") / "data", models_dir, sources)
     scrapy.environment["ENRICH_MODEL_PACK"] = pack
     world.reset()
-    for arguments in (("enrich",), ("crawl", "babepedia", "-a", "mode=name")):
+    sites = ",".join(sorted({page.site for page in world.world.pages}))
+    for arguments in (("enrich",), ("enrich", "--sources", sites, "--reference-mode", "name")):
         finished = scrapy(*arguments)
         assert finished.code == 0, finished.err
         assert finished.lines == []
@@ -84,11 +86,11 @@ def test_lookups_end_as_the_world_says(crawled: tuple[Scrapy, str, dict[str, int
     scrapy, _, _ = crawled
     people = person_of(scrapy.data_dir, world)
     ended = {
-        (people[row["performer_id"]], row["mode"]): row["outcome"]
-        for row in ledger.rows(scrapy.data_dir, "SELECT performer_id, mode, outcome FROM lookups")
+        (row["source"], people[row["performer_id"]], row["mode"]): row["outcome"]
+        for row in ledger.rows(scrapy.data_dir, "SELECT source, performer_id, mode, outcome FROM lookups")
     }
     for lookup in world.world.lookups:
-        assert ended.get((lookup.person, lookup.mode), "absent") in lookup.outcomes, lookup
+        assert ended.get((lookup.site, lookup.person, lookup.mode), "absent") in lookup.outcomes, lookup
     assert "wrong_person" in ended.values()
     assert "not_found" in ended.values()
 
@@ -142,18 +144,63 @@ def test_stash_senses_tables_agree(crawled: tuple[Scrapy, str, dict[str, int]]) 
     assert not wrong
     assert not ledger.rows(scrapy.data_dir, "SELECT id FROM faces WHERE facenet_index != id OR arcface_index != id")
     endpoints = {row[0] for row in ledger.rows(scrapy.data_dir, "SELECT DISTINCT source_endpoint FROM faces")}
-    assert endpoints == {"stashdb", "babepedia"}
+    assert endpoints == set(default_sources().sources)
 
 
-def test_reference_site_overrides_no_metadata(crawled: tuple[Scrapy, str, dict[str, int]], world: RunningWorld) -> None:
+SAID = [
+    "disambiguation",
+    "gender",
+    "birth_date",
+    "death_date",
+    "country",
+    "ethnicity",
+    "height_cm",
+    "eye_color",
+    "hair_color",
+    "career_start_year",
+    "career_end_year",
+]
+"""Columns of the stash-boxes' truth; a reference site that says something else changes nothing."""
+
+
+def test_performers_are_as_the_stash_boxes_say(
+    crawled: tuple[Scrapy, str, dict[str, int]], world: RunningWorld
+) -> None:
     scrapy, _, _ = crawled
     people = person_of(scrapy.data_dir, world)
-    for row in ledger.rows(scrapy.data_dir, "SELECT * FROM performers"):
-        person = world.world.people[people[row["id"]]]
+    of_stashdb = {record.person for record in world.world.records if record.site == "stashdb"}
+    stored = {people[row["id"]]: row for row in ledger.rows(scrapy.data_dir, "SELECT * FROM performers")}
+    assert len(stored) == len(set(people.values())), "two of them are one person"
+    for key, row in stored.items():
+        person = world.world.people[key]
         assert row["canonical_name"] == person.name
-        assert row["birth_date"] == person.birth_date
-        assert row["gender"] == person.gender
-        assert row["height_cm"] == person.height_cm
+        truth = {
+            **{column: getattr(person, column) for column in SAID if hasattr(person, column)},
+            "eye_color": person.look.eye_colour,
+            "hair_color": person.look.hair_colour,
+        }
+        if key in of_stashdb:
+            assert {column: row[column] for column in SAID} == truth, key
+
+
+def test_aliases_and_links_are_there(crawled: tuple[Scrapy, str, dict[str, int]], world: RunningWorld) -> None:
+    scrapy, _, _ = crawled
+    people = person_of(scrapy.data_dir, world)
+    aliases = {
+        (people[row[0]], row[1]) for row in ledger.rows(scrapy.data_dir, "SELECT performer_id, alias FROM aliases")
+    }
+    links = {
+        (people[row[0]], row[1], row[2].casefold())
+        for row in ledger.rows(scrapy.data_dir, "SELECT performer_id, site, normalized_id FROM external_urls")
+    }
+    of_stashdb = {record.person for record in world.world.records if record.site == "stashdb"}
+    for key in of_stashdb & set(people.values()):  # the others' records say less than there is to be said
+        person = world.world.people[key]
+        assert {(key, alias) for alias in person.aliases if alias != person.name} <= aliases
+        for url in person.urls:
+            identity = identify(url)
+            assert identity is not None
+            assert (key, *identity.key) in links, url
 
 
 def test_second_crawl_downloads_and_adds_nothing(

@@ -1,4 +1,4 @@
-"""How crawls begin and end: what keeps one from starting, dry runs, limits, signals, and where the key never is."""
+"""How crawls begin and end: what keeps one from starting, dry runs, limits and signals."""
 
 from __future__ import annotations
 
@@ -177,20 +177,3 @@ def _faces(data_dir: Path) -> int:
         return len(ledger.rows(data_dir, "SELECT id FROM faces"))
     except ledger.sqlite3.OperationalError:  # not migrated yet
         return 0
-
-
-# --- the key ----------------------------------------------------------------------------------------------------------
-
-
-def test_the_key_is_nowhere(crawling: Scrapy, tmp_path: Path) -> None:
-    job = tmp_path / "job"
-    process = crawling.start("crawl", "stashdb", "-s", f"JOBDIR={job}", "--loglevel", "DEBUG")
-    _until_first_face(process, crawling.data_dir)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert list(job.rglob("*"))
-    assert "demo-key" not in out + err
-    for folder in (job, crawling.data_dir):
-        for path in folder.rglob("*"):
-            assert not path.is_file() or b"demo-key" not in path.read_bytes(), path

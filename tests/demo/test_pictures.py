@@ -34,9 +34,10 @@ def opened(studio: Studio, drawing: Drawing) -> Image.Image:
 def test_too_small(world: World, studio: Studio) -> None:
     for picture in planted(world, "small"):
         size = opened(studio, picture.drawing).size
-        assert size == (picture.told_width_px, picture.told_height_px)
         assert min(size) < 400
-        assert not picture.may_request
+        if picture.site == "stashdb":  # whose server says so; elsewhere it shows when the picture is there
+            assert size == (picture.told_width_px, picture.told_height_px)
+            assert not picture.may_request
 
 
 def test_smaller_than_the_server_says(world: World, studio: Studio) -> None:

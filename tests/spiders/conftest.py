@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,14 +14,21 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider
 from scrapy.http import Request, Response
 from scrapy.responsetypes import responsetypes
+from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy.statscollectors import MemoryStatsCollector
+from twisted.python.failure import Failure
 
-from enrich.config import default_sources
+from enrich.config import Sources, load_sources
 from enrich.items import ImageRef, Lookup, Reason
 from enrich.spiders.source import SourceSpider
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 S = TypeVar("S", bound=SourceSpider)
+
+
+@cache
+def _sources() -> Sources:
+    return load_sources(PAGES.parent.parent / "sources.yaml")
 
 
 class MemoryLibrary:
@@ -60,7 +68,7 @@ def make_spider(
     **arguments: str,
 ) -> S:
     """The spider as ``scrapy crawl`` makes it; ``source``: what its sources.yaml block says otherwise."""
-    sources = default_sources()
+    sources = _sources()
     changed = sources.sources[kind.name].model_copy(update=dict(source or {}))
     sources = replace(sources, sources={**sources.sources, kind.name: changed})
     crawler = Crawler(kind, {"ENRICH_SOURCES": sources, **(settings or {})})
@@ -104,7 +112,8 @@ def shown(value: Any) -> Any:
             fallback = value.cb_kwargs.get("fallback")
             return {"request": "image", "url": value.url} | ({"fallback": fallback} if fallback else {})
         if "query" in value.cb_kwargs:
-            return {"request": "query", "variables": json.loads(value.body)["variables"]}
+            asked = {"variables": json.loads(value.body)["variables"]} if value.body else {"url": value.url}
+            return {"request": "query", **asked}
         return {"request": "page", "url": value.url}
     if is_dataclass(value) and not isinstance(value, type):
         return {"item": type(value).__name__, **_said(asdict(value))}
@@ -145,6 +154,28 @@ def shown_fixture() -> Callable[[Any], Any]:
     return shown
 
 
+def _with_further(outcome: Iterable[Any], folder: Path, further: Mapping[str, Mapping[str, Any]]) -> Iterator[Any]:
+    """What a callback yields, and after a request for one of the ``further`` pages what its answer gives."""
+    for value in outcome:
+        yield value
+        how = further.get(value.url) if isinstance(value, Request) and "image" not in value.meta else None
+        if how is not None:
+            file = folder / "further" / how["file"]
+            content_type = "application/json" if file.suffix == ".json" else "text/html; charset=utf-8"
+            response = response_to(value, file.read_bytes(), 200, how.get("content_type", content_type))
+            yield from _with_further(value.callback(response, **value.cb_kwargs), folder, further)
+
+
+def _answered(request: Request, response: Response) -> Iterator[Any]:
+    """What a request's callback makes of an answer, or its errback where Scrapy takes the status for an error."""
+    if response.status == 200 or response.status in request.meta["handle_httpstatus_list"]:
+        yield from request.callback(response, **request.cb_kwargs)
+    else:
+        failure = Failure(HttpError(response, "an error"))
+        failure.request = request
+        yield from request.errback(failure) or ()
+
+
 def counted(spider: SourceSpider) -> dict[str, Any]:
     """What the spider counted of pages and performers, and why it is degraded."""
     stats = spider.crawler.stats.get_stats()
@@ -155,9 +186,9 @@ def counted(spider: SourceSpider) -> dict[str, Any]:
 
 def replayed(kind: type[SourceSpider], case: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """One saved answer through its spider: (what came of it, what the expected file says)."""
+    from enrich.spiders.page_list import PageListSpider
     from enrich.spiders.reference_site import ReferenceSiteSpider, Step
-    from enrich.spiders.stash_box import StashBoxSpider
-    from enrich.spiders.stash_box_query import Query
+    from enrich.spiders.search import SearchedSiteSpider
 
     expected = json.loads(case.with_suffix(".expected.json").read_text("utf-8"))
     answer = expected["answer"]
@@ -165,18 +196,22 @@ def replayed(kind: type[SourceSpider], case: Path) -> tuple[dict[str, Any], dict
     content_type = answer.get(
         "content_type", "application/json" if case.suffix == ".json" else "text/html; charset=utf-8"
     )
-    if isinstance(spider, StashBoxSpider):
-        query = Query(**answer.get("query", {}))
+    if isinstance(spider, PageListSpider):
+        query = type(spider.second_sweep())(**answer.get("query", {}))
         request = spider.query_request(query)
         response = response_to(request, case.read_bytes(), answer.get("status", 200), content_type)
-        outcome: Iterable[Any] = spider.parse_page(response, query)
+        outcome: Iterable[Any] = _answered(request, response)
     else:
         assert isinstance(spider, ReferenceSiteSpider)
         lookup = {**answer["lookup"], "performer_id": 7}
         lookup = {name: tuple(value) if isinstance(value, list) else value for name, value in lookup.items()}
-        step = Step(lookup=Lookup(**lookup), slug=answer["slug"], rest=tuple(answer.get("rest", ())))
-        response = response_to(spider.page_url(step.slug), case.read_bytes(), answer.get("status", 200), content_type)
-        outcome = spider.parse_profile(response, step)
+        more = {name: tuple(answer[name]) for name in ("rest", "terms", "tried") if name in answer}
+        step = Step(lookup=Lookup(**lookup), slug=answer.get("slug", ""), **more)
+        url, callback = answer.get("url", spider.page_url(step.slug)), spider.parse_profile
+        if isinstance(spider, SearchedSiteSpider) and not step.slug:
+            url, callback = spider.search_url(step.terms[0]), spider.parse_search
+        response = response_to(url, case.read_bytes(), answer.get("status", 200), content_type)
+        outcome = _with_further(callback(response, step), case.parent, answer.get("further", {}))
     found, closed = drain(outcome)
     result: dict[str, Any] = {"answer": answer, "yields": [shown(value) for value in found], "counts": counted(spider)}
     if closed is not None:

@@ -2,6 +2,9 @@
 
 A case is ``<source>/<case>.html`` or ``.json`` and ``<case>.expected.json``: ``answer`` says what was asked and how it
 was answered, ``yields`` what the spider makes of it in order, ``counts`` what it counts, ``closed`` why it stops.
+Without ``answer.slug`` it is what a search for the first of ``answer.terms`` gave; ``answer.url`` is where a redirect
+led.
+``answer.further`` answers the requests that follow: URL -> file in ``<source>/further``, whose yields are put in place.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-CASES = sorted(path for path in PAGES.glob("*/*") if not path.name.endswith(".expected.json"))
+CASES = sorted(path for path in PAGES.glob("*/*.*") if not path.name.endswith(".expected.json"))
 LOADER = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": ["enrich.spiders"]}))
 
 

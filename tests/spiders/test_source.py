@@ -58,21 +58,13 @@ def test_a_source_without_a_block_is_an_error_that_lists_the_known_ones(spider_o
         spider_of(BabepediaSpider, mod="name")
 
 
-@pytest.mark.parametrize(
-    ("rate_limit", "asked", "delay_seconds", "concurrency"),
-    [(240, 8, 0.25, 8), (60, 8, 1.0, 3), (30, 8, 2.0, 2), (1, 8, 60.0, 2), (0, 8, 0.0, 8), (600, 2, 0.1, 2)],
-)
-def test_the_pace(spider_of: Make, rate_limit: float, asked: int, delay_seconds: float, concurrency: int) -> None:
-    spider = spider_of(
-        StashDBSpider,
-        source={"rate_limit": rate_limit},
-        settings={"CONCURRENT_REQUESTS": asked, "DOWNLOAD_DELAY_JITTER": 0},
-    )
-    settings = spider.crawler.settings
-    assert settings.getdict("DOWNLOAD_SLOTS") == {
-        "stashdb": {"concurrency": concurrency, "delay": delay_seconds, "jitter": 0.0}
-    }
-    assert settings.getint("CONCURRENT_REQUESTS") == concurrency
+@pytest.mark.parametrize("rate_limit", [0, 1, 240])
+def test_nothing_waits_in_the_slot(spider_of: Make, rate_limit: float) -> None:
+    settings = {"CONCURRENT_REQUESTS": 6, "DOWNLOAD_DELAY_JITTER": 0.5, "DOWNLOAD_DELAY": 3}
+    spider = spider_of(StashDBSpider, source={"rate_limit": rate_limit}, settings=settings)
+    slots = spider.crawler.settings.getdict("DOWNLOAD_SLOTS")
+    assert slots == {"stashdb": {"concurrency": 6, "delay": 0.0, "jitter": 0.0}}, "the pace is kept before it"
+    assert spider.crawler.settings.getint("CONCURRENT_REQUESTS") == 6
 
 
 @pytest.mark.parametrize("kind", [StashDBSpider, PMVStashSpider, JAVStashSpider, FansDBSpider])

@@ -9,7 +9,15 @@ from importlib import resources
 from typing import Any
 
 import pytest
-from graphql import build_schema, parse, validate
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    build_schema,
+    get_variable_values,
+    parse,
+    validate,
+)
 from scrapy.exceptions import CloseSpider, DontCloseSpider
 from scrapy.http import Request
 from scrapy.utils.request import request_from_dict
@@ -17,7 +25,11 @@ from twisted.python.failure import Failure
 
 from enrich.errors import ConfigError
 from enrich.items import Performer
-from enrich.spiders.stash_box_query import FIELDS, PER_PAGE, REPLACEMENTS, Query
+from enrich.spiders.fansdb import FansDBSpider
+from enrich.spiders.javstash import JAVStashSpider
+from enrich.spiders.page_list import PER_PAGE
+from enrich.spiders.pmvstash import PMVStashSpider
+from enrich.spiders.stash_box_query import FIELDS, REPLACEMENTS, Query
 from enrich.spiders.stashdb import StashDBSpider
 
 Make = Callable[..., Any]
@@ -59,6 +71,52 @@ def test_the_documents_are_valid_at_a_stash_box(query: Query, without: tuple[str
     body = query.body(without)
     assert not validate(SCHEMA, parse(body["query"]))
     assert body["operationName"] in body["query"]
+
+
+@pytest.mark.parametrize("kind", [StashDBSpider, PMVStashSpider, JAVStashSpider, FansDBSpider])
+@pytest.mark.parametrize("arguments", [{}, {"limit": "7"}, {"since": "2025-03-01"}, {"performer": UUID}])
+def test_what_each_spider_asks_is_valid_with_its_variables(
+    spider_of: Make, kind: type[StashDBSpider], arguments: dict[str, str]
+) -> None:
+    spider = spider_of(kind, **arguments)
+    asked = [*first(spider), spider.sample_request(None), spider.query_request(spider.second_sweep())]
+    for body in (json.loads(request.body) for request in asked):
+        document = parse(body["query"])
+        assert not validate(SCHEMA, document)
+        (operation,) = document.definitions
+        assert isinstance(operation, OperationDefinitionNode)
+        said = get_variable_values(SCHEMA, operation.variable_definitions, body["variables"])
+        assert not isinstance(said, list), said
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (
+            "Performer",
+            """id name disambiguation aliases gender urls birthdate birth_date death_date age ethnicity country
+            eye_color hair_color height measurements cup_size band_size waist_size hip_size breast_type
+            career_start_year
+            career_end_year tattoos piercings images deleted scene_count merged_ids merged_into_id studios is_favorite
+            created updated""",
+        ),
+        ("URL", "url type site"),
+        ("Image", "id url width height"),
+        ("BodyModification", "location description"),
+        ("QueryPerformersResultType", "count performers facets"),
+        (
+            "PerformerQueryInput",
+            """names name alias disambiguation gender url birthdate deathdate birth_year age ethnicity country eye_color
+            hair_color height cup_size band_size waist_size hip_size breast_type career_start_year career_end_year
+            tattoos piercings is_favorite performed_with studio_id page per_page direction sort""",
+        ),
+    ],
+)
+def test_the_schema_is_a_stash_boxs(kind: str, fields: str) -> None:
+    """The demo world's server and these tests have one schema: all that is known of the real one's performers."""
+    described = SCHEMA.type_map[kind]
+    assert isinstance(described, GraphQLObjectType | GraphQLInputObjectType)
+    assert set(described.fields) == set(fields.split())
 
 
 def test_every_field_is_asked_for_and_what_the_server_lacks_is_not() -> None:

@@ -55,7 +55,7 @@ def test_a_lookup_has_all_that_is_needed_to_find_and_to_check(store: Any, librar
     assert lookup.aliases == ("Jay", "JJ")
     assert lookup.urls == (babe("Jane"), babe("Jane_X"))
     (by_name,) = library.lookups_by_name("babepedia")
-    assert by_name.urls == ()
+    assert by_name.urls == lookup.urls
     assert by_name.aliases == ("Jay", "JJ")
 
 

@@ -182,6 +182,24 @@ def test_a_link_to_another_stash_boxs_page_says_who_it_is(store: Any, link_first
     assert linked.performer_id == created.performer_id
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        STASHDB_PAGE + "/",  # with the slash that people paste
+        "https://theporndb.net/performers/jane-example",  # their own page, by the slug that the other knows
+    ],
+)
+@pytest.mark.parametrize("theporndb_first", [True, False])
+def test_a_performer_of_theporndb_is_one_with_the_stash_boxs(store: Any, url: str, theporndb_first: bool) -> None:
+    """The spider puts what ``extras.links`` holds, and the performer's own page there, among the links."""
+    theirs = {"source": "theporndb", "source_id": FANSDB_ID, "urls": (url,)}
+    ours = {"source_id": STASHDB_ID, "urls": () if "stashdb" in url else (url,)}
+    first, second = (theirs, ours) if theporndb_first else (ours, theirs)
+    created, linked = store.save(**first), store.save(**second)
+    assert not linked.created
+    assert linked.performer_id == created.performer_id
+
+
 PMVSTASH_ID = "6f1c2d3e-0000-4000-8000-0000000000aa"
 PMVSTASH_PAGE = f"https://pmvstash.org/performers/{PMVSTASH_ID}"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from enrich.demo.cast import Person
     from enrich.demo.truth import Lookup, Page, World
 
-REFERENCE_SITES = ("babepedia",)
+REFERENCE_SITES = ("babepedia", "iafd", "freeones", "boobpedia", "javdatabase", "pornpics", "elitebabes")
 """The modules of the reference sites here; each is a ``ReferenceSite``."""
 
 
@@ -52,16 +52,31 @@ def reference_sites() -> tuple[ReferenceSite, ...]:
 
 def sites(world: World, answers: PictureAnswers) -> tuple[Site, ...]:
     """Every site of the world."""
+    from enrich.demo.sites import further_records
     from enrich.demo.sites.stash_box import StashBox
+    from enrich.demo.sites.theporndb import ThePornDB
 
-    return StashBox(world, answers), *(site.serve(world, answers) for site in reference_sites())
+    further = (StashBox(world, answers, name) for name in further_records.BOXES)
+    return (
+        StashBox(world, answers),
+        ThePornDB(world, answers),
+        *further,
+        *(site.serve(world, answers) for site in reference_sites()),
+    )
 
 
 def source_blocks(base_url: str) -> dict[str, Any]:
     """The ``stash_boxes`` and ``reference_sites`` of a sources.yaml that points at the world."""
-    from enrich.demo.sites import stash_box, stash_records
+    from enrich.demo.sites import further_records, stash_box, stash_records, theporndb, theporndb_records
 
     return {
-        "stash_boxes": {stash_records.NAME: stash_box.source_block(base_url)},
+        "stash_boxes": {
+            stash_records.NAME: stash_box.source_block(base_url),
+            theporndb_records.NAME: theporndb.source_block(base_url),
+            **{
+                name: stash_box.source_block(base_url, name, priority=box.priority, max_faces=box.max_faces)
+                for name, box in further_records.BOXES.items()
+            },
+        },
         "reference_sites": {site.NAME: site.source_block(base_url) for site in reference_sites()},
     }

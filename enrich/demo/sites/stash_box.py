@@ -125,14 +125,14 @@ class StashBox:
         return _page(rows, page or 1, per_page or limit or 10)
 
 
-def source_block(base_url: str) -> dict[str, Any]:
+def source_block(base_url: str, name: str = NAME, *, priority: int = 1, max_faces: int = 5) -> dict[str, Any]:
     """This source's block in a sources.yaml that points at the demo world."""
     return {
         "enabled": True,
-        "url": f"{base_url}/{NAME}/graphql",
+        "url": f"{base_url}/{name}/graphql",
         "rate_limit": 0,
-        "max_faces": 5,
-        "priority": 1,
+        "max_faces": max_faces,
+        "priority": priority,
         "trust_level": "high",
     }
 
@@ -202,7 +202,7 @@ def _row(record: Record, person: Person, at: int) -> Row:
         "disambiguation": person.disambiguation,
         "aliases": list(person.aliases),
         "gender": person.gender,
-        "urls": [_link(url) for url in person.urls],
+        "urls": [_link(url) for url in (*person.urls, *record.links)],
         "birthdate": fuzzy,
         "birth_date": date,
         "death_date": person.death_date,

@@ -1,0 +1,264 @@
+"""Walks a source that lists all its performers page by page, each page an independent request, and their pictures."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast
+
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.retry import get_retry_request
+from scrapy.exceptions import CloseSpider, DontCloseSpider
+from scrapy.http import Request, Response
+from twisted.python.failure import Failure
+
+from enrich.errors import ConfigError
+from enrich.identity import is_adult
+from enrich.items import FailedImage, Image, ImageRef, Performer, RejectedImage
+from enrich.spiders.record import ListedImage
+from enrich.spiders.source import SourceSpider, describe, leads_nowhere, request_of, today
+
+PER_PAGE = 100
+"""Performers a page: no API states a maximum, and this many answers stay small."""
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+Found = Performer | Image | RejectedImage | FailedImage | Request
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One question to the API: a page of its list, or the performer ``performer``. Travels with its request."""
+
+    page: int = 1
+    per_page: int = PER_PAGE
+    performer: str | None = None
+
+    def at(self, page: int, per_page: int | None = None) -> Self:
+        """The same list at another page."""
+        return replace(self, page=page, per_page=per_page or self.per_page)
+
+    def __str__(self) -> str:
+        return f"performer {self.performer}" if self.performer else f"page {self.page}"
+
+
+Q = TypeVar("Q", bound=ListPage)
+
+
+class PageListSpider(SourceSpider, Generic[Q]):
+    """Reads a list of everybody, each performer once, however the pages shift and repeat.
+
+    What was not listed though the source counts it is looked for in a second sweep; what is missing after that is said,
+    and the run is degraded.
+    """
+
+    modes = ("api",)
+    retry_reason: ClassVar[str]
+    """What to call, in the stats, an answer that was asked for again."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        if self.performer is not None:
+            self.performer = self.performer.removeprefix(f"{self.name}:").lower()
+            if not UUID.fullmatch(self.performer):
+                raise ConfigError(
+                    f"{self.name}: performer={self.performer}: should be a performer's UUID at {self.name}"
+                )
+        self._expected: int | None = None
+        self._swept_twice = False
+        self._stopping = False
+        self._failed_pages = 0
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Connect the count at the end of the walk. Raises ConfigError."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        crawler.signals.connect(spider.reconcile, signals.spider_idle)
+        return spider
+
+    # --- what a kind of API says for itself ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def query_request(self, query: Q, *, dont_filter: bool = False) -> Request:
+        """The request for a page, with ``query`` in its ``cb_kwargs``; without the key, which a middleware adds."""
+
+    @abstractmethod
+    def second_sweep(self) -> Q:
+        """The question that begins the list anew."""
+
+    @abstractmethod
+    def performer_of(self, entry: Mapping[str, Any]) -> Performer | None:
+        """The performer of an entry, without pictures; ``None`` where id or name are missing."""
+
+    @abstractmethod
+    def images_of(self, entry: Mapping[str, Any]) -> Iterable[ListedImage]:
+        """The pictures of an entry, best first, each address once."""
+
+    @abstractmethod
+    def left_out(self, entry: Mapping[str, Any]) -> str | None:
+        """Why an entry is not a performer to store, as the stats count it; ``None`` if it is one."""
+
+    def is_recent(self, entry: Mapping[str, Any]) -> bool:
+        """Whether the entry was changed since the day that was asked for."""
+        return True
+
+    def api_meta(self, credential: str, statuses: list[int]) -> dict[str, Any]:
+        """The meta of a request to the API; ``statuses``: errors that are answers.
+
+        robots.txt speaks to those who follow links; a program's interface is entered with a key of its own.
+        """
+        return self.request_meta(credential=credential, dont_obey_robotstxt=True, handle_httpstatus_list=statuses)
+
+    # --- pages --------------------------------------------------------------------------------------------------------
+
+    def expect(self, count: int) -> None:
+        """Note how many performers the source says it has."""
+        self._expected = count
+        if self.arguments.since is None:
+            self.crawler.stats.set_value("performers/expected", min(count, self.limit or count))
+
+    def following(self, query: Q, count: int, given: int) -> Iterator[Request]:
+        """The requests for the second page and those after it, as many as ``count`` performers and the limit need.
+
+        ``given``: performers on the first page. A server that gives fewer than it was asked for has a maximum of its
+        own, and counts its pages by it.
+        """
+        per_page = given if 0 < given < min(query.per_page, count) else query.per_page
+        for page in range(2, ceil(min(count, self.limit or count) / per_page) + 1):
+            yield self.query_request(query.at(page, per_page))
+
+    @property
+    def listed(self) -> set[str]:
+        """The ids of all performers listed so far, also in the runs before that used the same job directory."""
+        seen: set[str] = self.state.setdefault("performers", set())
+        return seen
+
+    def sample_request(self, page: str | None) -> Request:
+        """A short page of the list. Raises ConfigError for any ``page``."""
+        if page is not None:
+            raise ConfigError(f"{self.name}: page={page}: a stash-box is asked for its list, not for pages")
+        return self.query_request(self.second_sweep().at(1, per_page=5), dont_filter=True)
+
+    # --- performers ---------------------------------------------------------------------------------------------------
+
+    def performers(self, listed: Iterable[Any]) -> Iterator[Found]:
+        """The performers of a page, each followed by their pictures."""
+        for entry in listed:
+            performer = self.performer_of(entry) if isinstance(entry, dict) else None
+            if performer is None:
+                if entry is not None:
+                    self._count("unreadable")
+                continue
+            if performer.source_id in self.listed:
+                self._count("repeated")
+                continue
+            if not self.is_recent(entry) or (self.limit is not None and len(self.listed) >= self.limit):
+                continue
+            self.listed.add(performer.source_id)
+            left_out = self.left_out(entry)
+            if left_out is not None:
+                self._count(left_out)
+            elif not self.source.wants_gender(performer.gender):
+                self._count("other_gender")
+            else:
+                yield from self._with_images(performer, entry)
+
+    def _with_images(self, performer: Performer, entry: Mapping[str, Any]) -> Iterator[Found]:
+        if not is_adult(performer.birth_date, today()):
+            yield performer  # without pictures: it is refused, and counted, further on
+            return
+        wanted: list[ImageRef] = []
+        rejected: list[RejectedImage] = []
+        image_url = None
+        for image in self.images_of(entry):
+            if not self.usable_image(image.url):
+                continue
+            ref = ImageRef(
+                source=self.name,
+                image_url=image.url,
+                source_id=performer.source_id,
+                width_px=image.width_px,
+                height_px=image.height_px,
+            )
+            if image.vector:
+                rejected.append(RejectedImage(ref=ref, reason="not_an_image", detail={"content": "vector drawing"}))
+                continue
+            image_url = image_url or image.url
+            small = self.too_small(ref)
+            if small is not None:
+                rejected.append(small)
+            else:
+                wanted.append(ref)
+        yield replace(performer, images=tuple(wanted), image_url=image_url)
+        yield from rejected
+        for position, ref in enumerate(wanted):
+            yield self.image_request(ref, position=position)
+
+    def _count(self, what: str) -> None:
+        self.crawler.stats.inc_value(f"performers/{what}")
+
+    # --- trouble ------------------------------------------------------------------------------------------------------
+
+    def failed_page(self, failure: Failure) -> None:
+        """A page that could not be fetched, after its retries."""
+        if leads_nowhere(failure):
+            self.unexpected_page(request_of(failure), describe(failure))
+        self.lose_page(request_of(failure).cb_kwargs["query"], describe(failure))
+
+    def again(self, response: Response, query: Q, why: str) -> Iterator[Request]:
+        """The same question once more, as often as Scrapy retries; then the page is lost."""
+        request = None
+        if response.status == 200:  # with 400 or 422 the question itself is refused: it would be so again
+            request = get_retry_request(cast(Request, response.request), spider=self, reason=self.retry_reason)
+        if request is None:
+            self.lose_page(query, why)
+        else:
+            yield request
+
+    def lose_page(self, query: ListPage, why: str) -> None:
+        """Say that a page could not be read. Raises CloseSpider where without it nothing is known of the list."""
+        self.fail_page(query, why)
+        if query.page == 1 and self._expected is None:
+            self.stop("source_failed")
+
+    def fail_page(self, query: ListPage, why: str) -> None:
+        """Say that a page, or part of it, could not be read."""
+        self._failed_pages += 1
+        self.crawler.stats.inc_value("pages/failed")
+        more = f" ({self._failed_pages} pages so far)" if self._failed_pages > 1 else ""
+        self.degrade("pages", f"{query} could not be read: {why}{more}")
+
+    def refuse(self, response: Response) -> NoReturn:
+        """The source does not take our key. Raises CloseSpider."""
+        if not self._stopping:
+            variable = self.source.api_key_env or "its API key"
+            text = f"{self.source.url} refused the API key (HTTP {response.status}): check {variable}"
+            self.degrade("credentials", text)
+        self.stop("credentials_refused")
+
+    def stop(self, reason: str) -> NoReturn:
+        """Raises CloseSpider."""
+        self._stopping = True
+        raise CloseSpider(reason)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def reconcile(self) -> None:
+        """When nothing is left to do: have all performers been listed that the server counts?
+
+        Raises DontCloseSpider, once, to sweep the list again.
+        """
+        if self._stopping or self._expected is None or self.limit or self.arguments.since or self.performer:
+            return
+        missing = self._expected - len(self.listed)
+        if missing <= 0:
+            return
+        if not self._swept_twice and not self._failed_pages:
+            self._swept_twice = True
+            self.logger.info("%s: %d performers were not listed; reading the list once more", self.name, missing)
+            self.crawler.engine.crawl(self.query_request(self.second_sweep(), dont_filter=True))
+            raise DontCloseSpider
+        self.degrade("count", f"{missing} of {self._expected} performers were never listed by {self.source.url}")
