@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -88,9 +89,11 @@ def run_phases(process: AsyncCrawlerProcess, phases: Sequence[Sequence[Job]]) ->
     """
     outcomes: list[Outcome] = []
     loop = asyncio.get_event_loop()
-    everything = loop.create_task(_run_all(process, phases, outcomes))
-    everything.add_done_callback(lambda _: loop.call_soon(_stop_reactor))
-    process.start(stop_after_crawl=False)
+    with tempfile.TemporaryDirectory(prefix="enrich-dry-run-") as scratch:
+        process.settings.set("DRY_RUN_DIR", scratch, priority="cmdline")  # what one phase finds, the next has to see
+        everything = loop.create_task(_run_all(process, phases, outcomes))
+        everything.add_done_callback(lambda _: loop.call_soon(_stop_reactor))
+        process.start(stop_after_crawl=False)
     if everything.done() and not everything.cancelled():
         everything.result()
     return outcomes

@@ -8,7 +8,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.crawler import AsyncCrawlerProcess
 
 from enrich.config import Sources
-from enrich.errors import ConfigError, EnrichError
+from enrich.errors import ConfigError, CredentialError, EnrichError
 from enrich.runner import FAILED, Job, complain, exit_code, preflight, print_problems, run_phases
 from enrich.spiders.source import sources_of
 
@@ -56,6 +56,10 @@ class Command(ScrapyCommand):
             self.crawler_process.settings.set("ENRICH_SOURCES", sources, priority="cmdline")
             phases = phases_of(sources, opts)
             preflight(self.crawler_process, [job for phase in phases for job in phase])
+        except CredentialError as error:
+            complain(f"{error}\nor leave a source out: --disable-source NAME, or enabled: false in {sources.path}")
+            self.exitcode = FAILED
+            return
         except EnrichError as error:
             complain(str(error))
             self.exitcode = FAILED

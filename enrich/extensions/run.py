@@ -54,6 +54,7 @@ class RunExtension:
         refresh_after: timedelta,
         priorities: Mapping[str, int],
         allowance: Allowance,
+        dry_run_dir: str | None = None,
     ) -> None:
         self.crawler = crawler
         self.spider = spider
@@ -63,9 +64,11 @@ class RunExtension:
         self.priorities = priorities
         self.allowance = allowance
         self.dry_run = spider.dry_run
-        self.scratch = tempfile.TemporaryDirectory(prefix="enrich-dry-run-") if self.dry_run else None
-        if self.scratch is not None:
-            url = copy_database(url, Path(self.scratch.name))
+        self.scratch = (
+            tempfile.TemporaryDirectory(prefix="enrich-dry-run-") if self.dry_run and not dry_run_dir else None
+        )
+        if self.dry_run:
+            url = copy_database(url, Path(self.scratch.name if self.scratch else dry_run_dir or ""))
         self.writer = Writer.acquire(url)
         with snapshot(self.writer.engine) as connection:
             problem = model_problem(connection, specs[0].model, {spec.recogniser: spec.dim for spec in specs})
@@ -96,6 +99,7 @@ class RunExtension:
             timedelta(days=settings.getfloat("REFRESH_DAYS")),
             {box.name: box.priority for box in sources.stash_boxes if box.priority is not None},
             Allowance(settings.getfloat("ALLOWED_FAILED_SHARE"), settings.getfloat("ALLOWED_UNEXPECTED_SHARE")),
+            settings.get("DRY_RUN_DIR"),
         )
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)

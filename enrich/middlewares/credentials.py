@@ -73,7 +73,7 @@ def key_of(source: Source, environ: Mapping[str, str] = os.environ) -> str:
     if not key:
         raise CredentialError(
             f"{source.name}: no API key: set the environment variable {source.api_key_env} "
-            f"to the key shown on your account page at {urlsplit(source.url).netloc}"
+            f"to the key shown on your account page at {urlsplit(source.url).netloc.removeprefix('api.')}"
         )
     if not key.isprintable() or not key.isascii() or " " in key:
         raise CredentialError(

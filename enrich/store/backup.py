@@ -47,13 +47,14 @@ def sync_folder(folder: Path) -> None:
 def copy_database(url: str, folder: Path) -> str:
     """Copy the database at ``url`` into ``folder``, if there is one, and return the URL to use in its place.
 
-    What a dry run does to the copy touches nothing. Raises StoreError for one that is no file or cannot be read.
+    What a dry run does to the copy touches nothing. A copy that is there already is used on: the phases of a dry run
+    build on each other. Raises StoreError for a database that is no file or cannot be read.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise StoreError("a dry run works on a copy, which can only be made of a SQLite database")
     copy = folder / "performers.db"
-    if Path(parsed.database).is_file():
+    if not copy.exists() and Path(parsed.database).is_file():
         try:
             back_up(Path(parsed.database), copy)
         except (sqlite3.Error, OSError) as error:

@@ -120,9 +120,16 @@ def test_dry_run_on_nothing_leaves_nothing(crawling: Scrapy, world: RunningWorld
 def test_dry_run_leaves_every_file_as_it_was(crawling: Scrapy) -> None:
     assert crawling("crawl", "stashdb", "-a", "limit=3").code == 0
     before = files(crawling.data_dir)
-    finished = crawling("enrich", "--dry-run")
+    finished = crawling("enrich", "--dry-run", "--test-performers", "4")
     assert finished.code == 0, finished.err
     assert files(crawling.data_dir) == before
+
+
+def test_phases_of_a_dry_run_see_each_others_finds(crawling: Scrapy, world: RunningWorld) -> None:
+    finished = crawling("enrich", "--dry-run", "--sources", "stashdb,babepedia", "--test-performers", "8")
+    assert finished.code == 0, finished.err
+    assert [path for path in world.requests() if path.startswith("/babepedia/pics/")]
+    assert not crawling.data_dir.exists() or not files(crawling.data_dir)
 
 
 def test_limit_counts_performers(crawling: Scrapy) -> None:
