@@ -30,16 +30,17 @@ def _marked(body: bytes, copy: int) -> bytes:
 
 
 def _drawn() -> list[list[bytes]]:
+    from enrich.demo.chance import shot_from_seed
     from enrich.demo.portrait import draw
     from enrich.demo.world import build_world
 
-    world = build_world()
     bodies = []
-    for look, shots in world.portraits():
+    for number, person in enumerate(list(build_world().people.values())[:22]):
         files = []
-        for shot in shots[:5]:
+        for shot in range(5):
             file = io.BytesIO()
-            Image.fromarray(draw(look, shot)).save(file, "JPEG", quality=90)
+            pixels = draw(person.look, shot_from_seed(10 * number + shot, width_px=600, height_px=800))
+            Image.fromarray(pixels).save(file, "JPEG", quality=90)
             files.append(file.getvalue())
         bodies.append(files)
     return bodies

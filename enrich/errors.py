@@ -17,5 +17,13 @@ class StoreError(EnrichError):
     """The database or an index cannot be opened, is newer than this program, or cannot be written."""
 
 
+class DatabaseTrouble(StoreError):  # noqa: N818  # what there is, not only that it is an error
+    """The database cannot be read or written now: a full disk, a lock, a file that is gone. Nothing is half done."""
+
+
 class CredentialError(EnrichError):
     """A source that needs a key has none, or the source refused it."""
+
+
+class JobDirError(EnrichError):
+    """A job directory is in use by another crawl, or cannot be made, locked or written."""

@@ -43,6 +43,9 @@ Reason = Literal[
 ]
 """Why an image or a performer was left out: the contract's words, stored in the ledger and counted in the stats."""
 
+GoneReason = Literal["deleted", "not_found"]
+"""How a stash-box says that it no longer has a performer."""
+
 Uint8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
@@ -124,6 +127,19 @@ class RefusedPerformer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GonePerformer:
+    """A performer whom their stash-box no longer has: it says so, or does not find them.
+
+    ``merged_into``: the id of who they are there now, where it says that.
+    """
+
+    source: str
+    source_id: str
+    reason: GoneReason
+    merged_into: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookupEnded:
     """The search for one performer at one reference site ended without a page to take pictures from."""
 
@@ -160,13 +176,20 @@ class Face:
 
     ``box_px``: float32 (4,), x1 y1 x2 y2 in pixels, clamped to the image. ``landmarks_px``: float32 (5, 2), left eye,
     right eye, nose, left and right mouth corner as the viewer sees them. ``confidence``: the detector's, 0..1.
-    ``yaw_deg``: estimated turn of the head, negative to the viewer's left. ``crop``: uint8 (112, 112, 3) RGB, aligned.
+    ``visible``: the share of the face that is inside the image, 0..1. ``yaw_deg``, ``pitch_deg`` and
+    ``roll_deg``: estimated turn, nod and tilt of the head, negative to the viewer's left, downwards and anticlockwise.
+    ``sharpness``, ``exposure``: measured on the crop, 0..1. ``crop``: uint8 (112, 112, 3) RGB, aligned.
     """
 
     box_px: FloatArray
     landmarks_px: FloatArray
     confidence: float
+    visible: float
     yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    sharpness: float
+    exposure: float
     crop: Uint8Array = field(repr=False)
 
     @property

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from scrapy import Spider, signals
+from scrapy.core.engine import ExecutionEngine
+from scrapy.crawler import Crawler
 
 from enrich.errors import ConfigError, CredentialError, EnrichError
 from enrich.middlewares.credentials import key_of
@@ -20,13 +26,15 @@ from enrich.spiders.browser import check_browser
 from enrich.spiders.source import sources_of
 
 if TYPE_CHECKING:
-    from scrapy.crawler import AsyncCrawlerProcess, Crawler
+    from scrapy.crawler import AsyncCrawlerProcess
+    from scrapy.settings import Settings
 
 DONE, FAILED, DEGRADED = 0, 1, 3
 """The exit codes of the contract."""
 
 CLEAN_REASONS = frozenset({"finished", "shutdown"})
-FAILED_REASONS = frozenset({"credentials_refused", "start_error"})
+DATABASE_FAILED = "database_failed"
+FAILED_REASONS = frozenset({"credentials_refused", DATABASE_FAILED, "jobdir_unwritable", "start_error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,56 @@ class Job:
 
     source: str
     arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+class StoppableCrawler(Crawler):
+    """A crawl that a stop request ends cleanly at any moment, and that has not ended before it is closed.
+
+    Scrapy 2.19 takes no notice of a request while a crawl is still opening (a model may take seconds to load), and does
+    not wait for one that is closing already.
+    """
+
+    def __init__(self, spidercls: type[Spider], settings: Settings) -> None:
+        super().__init__(spidercls, settings)
+        self.opened = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.told_to_stop = False
+
+    async def crawl_async(self, *args: Any, **kwargs: Any) -> None:
+        self.signals.connect(self._open, signals.engine_started)
+        try:
+            await super().crawl_async(*args, **kwargs)
+            await self.closed.wait()
+        finally:
+            self.opened.set()
+            self.closed.set()
+
+    async def stop_async(self) -> None:
+        """Return when the crawl is closed; at once if this is not the first time, for whoever asks again is forcing."""
+        if self.told_to_stop:
+            return
+        self.told_to_stop = True
+        await self.opened.wait()
+        if not self._is_closing():
+            self.crawling = False
+            await self.engine.stop_async()
+        await self.closed.wait()
+
+    def _is_closing(self) -> bool:
+        slot = self.engine._slot if self._engine is not None else None
+        return slot is None or slot.closing is not None
+
+    def _open(self) -> None:
+        self.opened.set()
+
+    def _create_engine(self) -> ExecutionEngine:
+        return ExecutionEngine(self, self._engine_closed)
+
+    async def _engine_closed(self, _: Spider) -> None:
+        try:
+            await super().stop_async()
+        finally:
+            self.closed.set()
 
 
 @dataclass(slots=True)
@@ -46,6 +104,12 @@ class Outcome:
     degraded: list[str] = field(default_factory=list)
     error: BaseException | None = None
     stats: Mapping[str, object] = field(default_factory=dict)
+    crawler: StoppableCrawler | None = None
+
+    @property
+    def forced(self) -> bool:
+        """Whether it was ended before it was closed."""
+        return self.crawler is not None and not self.crawler.closed.is_set()
 
     @property
     def exit_code(self) -> int:
@@ -85,7 +149,8 @@ def preflight(process: AsyncCrawlerProcess, jobs: Sequence[Job]) -> None:
 def run_phases(process: AsyncCrawlerProcess, phases: Sequence[Sequence[Job]]) -> list[Outcome]:
     """Crawl the jobs of each phase side by side, the phases one after the other; block until all have ended.
 
-    A stop request (SIGTERM, Ctrl-C) lets the running crawls finish what they have in hand and starts no further phase.
+    A stop request (SIGTERM, Ctrl-C) lets the running crawls finish what they have in hand and starts no further phase;
+    a second one ends them at once.
     """
     outcomes: list[Outcome] = []
     loop = asyncio.get_event_loop()
@@ -96,6 +161,8 @@ def run_phases(process: AsyncCrawlerProcess, phases: Sequence[Sequence[Job]]) ->
         process.start(stop_after_crawl=False)
     if everything.done() and not everything.cancelled():
         everything.result()
+    for outcome in outcomes:
+        _read_stats(outcome)
     return outcomes
 
 
@@ -107,21 +174,34 @@ async def _run_all(process: AsyncCrawlerProcess, phases: Sequence[Sequence[Job]]
             outcomes.append(outcome)
             crawls.append(_run_one(process, job, outcome))
         await asyncio.gather(*crawls)
-        if any(outcome.finish_reason == "shutdown" for outcome in outcomes):
+        if any(map(_is_the_last, outcomes)):
             return
 
 
+def _is_the_last(outcome: Outcome) -> bool:
+    """Whether no further phase is to begin: a stop was requested, or nothing can be written any more."""
+    crawler = outcome.crawler
+    return crawler is not None and (crawler.told_to_stop or _stats(crawler).get("finish_reason") == DATABASE_FAILED)
+
+
 async def _run_one(process: AsyncCrawlerProcess, job: Job, outcome: Outcome) -> None:
-    crawler: Crawler | None = None
     try:
-        crawler = process.create_crawler(job.source)
-        await process.crawl(crawler, **job.arguments)
+        outcome.crawler = StoppableCrawler(process.spider_loader.load(job.source), process.settings)
+        await process.crawl(outcome.crawler, **job.arguments)
     except Exception as error:  # noqa: BLE001  # what ends one crawl must not end the others; it is printed at the end
         outcome.error = error
-    if crawler is not None and (stats := _stats(crawler)):
-        outcome.stats = stats
-        outcome.finish_reason = str(stats.get("finish_reason")) if "finish_reason" in stats else None
-        outcome.degraded = [str(value) for key, value in sorted(stats.items()) if key.startswith("enrich/degraded/")]
+
+
+def _read_stats(outcome: Outcome) -> None:
+    crawler = outcome.crawler
+    if crawler is None:
+        return
+    outcome.stats = stats = _stats(crawler)
+    outcome.degraded = [str(value) for key, value in sorted(stats.items()) if key.startswith("enrich/degraded/")]
+    if outcome.forced:
+        outcome.degraded.append("was forced to end; what it had in hand is left to the next crawl")
+    elif "finish_reason" in stats:
+        outcome.finish_reason = str(stats["finish_reason"])
 
 
 def _stats(crawler: Crawler) -> dict[str, object]:
@@ -136,6 +216,22 @@ def _stop_reactor() -> None:
 
     with contextlib.suppress(error.ReactorNotRunning):  # a stop request was faster
         reactor.stop()  # type: ignore[misc]  # Twisted's types describe the interface, not the module
+
+
+def conclude(outcomes: Sequence[Outcome]) -> int:
+    """Print what kept crawls from ending well, and return the exit code, which no stop request changes from here on.
+
+    Does not return where a crawl was forced to end: Python would first wait for all that its threads wait for.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # Python's own way out takes a while with handlers already gone
+    print_problems(outcomes)
+    code = exit_code(outcomes)
+    if any(outcome.forced for outcome in outcomes):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

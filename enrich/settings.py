@@ -26,8 +26,11 @@ FLARESOLVERR_COOLDOWN_SECONDS = 10.0  # between solves that fail, times their nu
 EMBED_BATCH_SIZE = int(os.environ.get("ENRICH_EMBED_BATCH_SIZE", "8"))
 EMBED_DEVICE = os.environ.get("ENRICH_EMBED_DEVICE", "auto")
 EMBED_MAX_WAIT_SECONDS = 0.03
+IMAGE_MAX_PIXELS = 50_000_000  # larger pictures are refused from their header; decoding takes up to 24 bytes a pixel
+IMAGE_MAX_BYTES = 32 * 2**20  # larger files are not opened; nothing above DOWNLOAD_MAXSIZE gets here at all
 REFRESH_DAYS = 30  # a performer looked up at a reference site is not looked up again before this
 ALLOWED_FAILED_SHARE = 0.10  # more failed images and lookups than this and the run counts as degraded (exit code 3)
+ALLOWED_GONE_SHARE = 0.05  # more performers than this missing in a stash-box's list, and the list is not believed
 ALLOWED_UNEXPECTED_SHARE = 0.05  # the same for pages that are not what the parser knows
 
 # --- the way of a request: order numbers with their reasons are in docs/architecture.md -------------------------------
@@ -58,9 +61,12 @@ ITEM_PIPELINES = {
 }
 BROWSER_USER_AGENT = None  # None: that of the Chromium found, as it says it with a window
 BROWSER_PAGES_PER_CONTEXT = 200  # a context grows with every page: then a new one, with the old one's cookies
+JOBS_DIR = None  # where JOBDIR=auto keeps what a stopped crawl leaves; None: DATA_DIR/jobs
 EXTENSIONS = {
-    "enrich.extensions.run.RunExtension": 0,
+    "enrich.extensions.jobdir.JobDirGuard": 0,  # before whatever opens a database or a queue
+    "enrich.extensions.run.RunExtension": 10,
     "scrapy.extensions.periodic_log.PeriodicLog": None,
+    "scrapy.extensions.spiderstate.SpiderState": None,  # the guard keeps it, with the queue or not at all
 }
 
 DOWNLOAD_HANDLERS = {"file": None, "ftp": None, "s3": None}  # addresses come from strangers
@@ -90,7 +96,7 @@ RETRY_GIVE_UP_LOG_LEVEL = "INFO"  # what could not be had is in the ledger and i
 COOKIES_ENABLED = False
 
 # --- the process ------------------------------------------------------------------------------------------------------
-CONCURRENT_ITEMS = 8  # per response: more only makes more idle tasks
+CONCURRENT_ITEMS = 2  # per response, and so many tasks are made for each: a picture's response has one item
 SCRAPER_SLOT_MAX_ACTIVE_SIZE = 96 * 2**20  # bytes of pictures in the pipeline before downloads pause
 REMOTE_CONTROL_ENABLED = False
 TELNETCONSOLE_ENABLED = False

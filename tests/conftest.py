@@ -20,6 +20,7 @@ import sitecustomize as guard  # noqa: E402  # our own, from tests/guard: the te
 
 guard.install()
 
+from tests.standin.disk import small_disk  # noqa: E402, F401  # a fixture
 from tests.standin.fixtures import flaresolverr  # noqa: E402, F401  # a fixture
 
 ASSETS = Path(os.environ.get("ENRICH_TEST_ASSETS", REPO.parent / "shared"))

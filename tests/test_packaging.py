@@ -51,6 +51,22 @@ def test_program_in_an_egg_finds_its_sources(egg: Path, tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [f"{egg}/enrich/sources.yaml", "12"], done.stderr
 
 
+def test_program_in_an_egg_makes_a_database(egg: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from enrich.store.database import database_url, open_database;"
+        "import enrich; open_database(database_url(sys.argv[2])).dispose(); print(enrich.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(egg), str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == [f"{egg}/enrich/__init__.py"], done.stderr
+    assert (tmp_path / "performers.db").stat().st_size
+
+
 def locked(name: str) -> dict[str, list[Requirement]]:
     """Return what requirements/``name``.txt pins, by package (more than one entry: one for each range of Pythons)."""
     pins: dict[str, list[Requirement]] = {}

@@ -8,8 +8,9 @@ from scrapy.commands import crawl
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.exceptions import UsageError
 
+from enrich.commands.forget import after_crawls
 from enrich.errors import EnrichError
-from enrich.runner import FAILED, Job, complain, exit_code, preflight, print_problems, run_phases
+from enrich.runner import FAILED, Job, complain, conclude, preflight, run_phases
 
 
 class Command(crawl.Command):
@@ -37,5 +38,5 @@ class Command(crawl.Command):
             self.exitcode = FAILED
             return
         outcomes = run_phases(self.crawler_process, [[job]])
-        print_problems(outcomes)
-        self.exitcode = exit_code(outcomes)
+        after_crawls(self.settings, outcomes)
+        self.exitcode = conclude(outcomes)

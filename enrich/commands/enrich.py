@@ -6,10 +6,12 @@ import argparse
 
 from scrapy.commands import ScrapyCommand
 from scrapy.crawler import AsyncCrawlerProcess
+from scrapy.settings import BaseSettings
 
+from enrich.commands.forget import after_crawls
 from enrich.config import Sources
 from enrich.errors import ConfigError, CredentialError, EnrichError
-from enrich.runner import FAILED, Job, complain, exit_code, preflight, print_problems, run_phases
+from enrich.runner import FAILED, Job, complain, conclude, preflight, run_phases
 from enrich.spiders.source import sources_of
 
 
@@ -56,6 +58,7 @@ class Command(ScrapyCommand):
             self.crawler_process.settings.set("ENRICH_SOURCES", sources, priority="cmdline")
             phases = phases_of(sources, opts)
             preflight(self.crawler_process, [job for phase in phases for job in phase])
+            give_each_a_job_directory(self.crawler_process.settings)
         except CredentialError as error:
             complain(f"{error}\nor leave a source out: --disable-source NAME, or enabled: false in {sources.path}")
             self.exitcode = FAILED
@@ -65,8 +68,8 @@ class Command(ScrapyCommand):
             self.exitcode = FAILED
             return
         outcomes = run_phases(self.crawler_process, phases)
-        print_problems(outcomes)
-        self.exitcode = exit_code(outcomes)
+        after_crawls(self.settings, outcomes)
+        self.exitcode = conclude(outcomes)
 
 
 def chosen(sources: Sources, opts: argparse.Namespace) -> Sources:
@@ -98,6 +101,15 @@ def phases_of(sources: Sources, opts: argparse.Namespace) -> list[list[Job]]:
     if not first and not second:
         raise ConfigError(f"{sources.path}: no source is enabled: set enabled: true, or name some with --sources")
     return [phase for phase in (first, second) if phase]
+
+
+def give_each_a_job_directory(settings: BaseSettings) -> None:
+    """Have every source keep what it leaves to be done, below JOBDIR if that is set; ``JOBDIR=`` turns it off."""
+    jobdir = settings.get("JOBDIR")
+    if jobdir not in (None, "", "auto"):
+        settings.set("JOBS_DIR", jobdir, priority="cmdline")
+    if jobdir != "":
+        settings.set("JOBDIR", "auto", priority="cmdline")
 
 
 def whole_number(option: str, text: str) -> int:

@@ -1,4 +1,4 @@
-"""``scrapy index``: the Voyager files brought up to date with the database, rebuilt, or compared with it."""
+"""``scrapy index``: the Voyager files brought up to date with the database, rebuilt, compared, or of another pack."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from scrapy.commands import ScrapyCommand
 
+from enrich.commands.forget import finish_forgetting
+from enrich.commands.reembed import add_options, check_options, reembed
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, complain
 
@@ -16,24 +18,28 @@ if TYPE_CHECKING:
 
 
 class Command(ScrapyCommand):
-    """Exit code 1 where index and database differ after ``--check``, with a line for each difference."""
+    """Exit code 1 where index and database differ after ``--check``, with a line for each difference.
+
+    ``--reembed``: 0 once the database is of MODEL_PACK, or where it was stopped; 3 while faces are left.
+    """
 
     requires_project = True
     requires_crawler_process = False
 
     def syntax(self) -> str:
         """What follows the command's name."""
-        return "[--rebuild | --check]"
+        return "[--rebuild | --check | --reembed]"
 
     def short_desc(self) -> str:
         """The line in ``scrapy -h``."""
-        return "Bring the face indices up to date, rebuild them, or check them against the database"
+        return "Bring the face indices up to date, rebuild or check them, or embed all faces with another model pack"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add the command's own options to Scrapy's."""
         super().add_options(parser)
         parser.add_argument("--rebuild", action="store_true", help="build the files anew, whatever is there")
         parser.add_argument("--check", action="store_true", help="compare ids and vectors with the database")
+        add_options(parser)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Do it, first what ``--rebuild`` or nothing asks, then ``--check``."""
@@ -41,11 +47,17 @@ class Command(ScrapyCommand):
 
         settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
         data_dir = settings["DATA_DIR"]
+        index_dir = Path(data_dir) / "index"
         try:
+            check_options(opts)
             url = database_url(data_dir, settings.get("DATABASE_URL"))
             if not database_exists(url):
                 raise EnrichError(f"{database_label(url)}: no database yet; `scrapy crawl SOURCE` makes it")
-            differences = bring_up(url, Path(data_dir) / "index", rebuild=opts.rebuild, check=opts.check)
+            if opts.reembed:
+                self.exitcode = reembed(settings, url, index_dir, opts)
+                return
+            finish_forgetting(settings)
+            differences = bring_up(url, index_dir, rebuild=opts.rebuild, check=opts.check)
         except EnrichError as error:
             complain(str(error))
             self.exitcode = FAILED
@@ -60,6 +72,7 @@ def bring_up(url: str, index_dir: Path, *, rebuild: bool, check: bool) -> list[s
     """Write the indices (unless only ``check`` is asked), then compare if asked; the differences found."""
     from enrich.store import index as indices
     from enrich.store.database import open_database, snapshot
+    from enrich.store.switch import remove_leftovers
 
     engine = open_database(url)
     try:
@@ -70,6 +83,8 @@ def bring_up(url: str, index_dir: Path, *, rebuild: bool, check: bool) -> list[s
                 print(
                     indices.rebuild(engine, index_dir, spec) if rebuild else indices.catch_up(engine, index_dir, spec)
                 )
+            for path in remove_leftovers(engine, index_dir, specs):
+                print(f"{path}: removed, the database has no such vectors any more")
         differences = []
         for spec in specs if check else ():
             found = indices.check(engine, index_dir, spec)

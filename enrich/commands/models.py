@@ -1,4 +1,5 @@
-"""``scrapy models list | pull PACK | check PACK``: the model packs, their files, and whether they work here."""
+"""``scrapy models list | pull PACK | check PACK | calibrate PACK``: the model packs, their files, whether they work
+here, and what their distances mean."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
+from enrich.commands.calibrate import add_options, calibrate_pack, check_options
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, complain
 
@@ -24,13 +26,20 @@ class Command(ScrapyCommand):
     default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
-        return "list | pull PACK | check PACK"
+        return "list | pull PACK | check PACK | calibrate PACK --images DIR [--out FILE] [--plot FILE.png]"
 
     def short_desc(self) -> str:
-        return "List, fetch or check model packs"
+        return "List, fetch, check or calibrate model packs"
 
     def long_desc(self) -> str:
-        return "List the model packs and their files, fetch a pack's files, or verify a pack and run it once."
+        return (
+            "List the model packs and their files, fetch a pack's files, verify a pack and run it once, or find its "
+            "match distances on pictures of known people."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        add_options(parser)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         match args:
@@ -40,9 +49,12 @@ class Command(ScrapyCommand):
                 action = lambda: self._pull(name)  # noqa: E731
             case ["check", name]:
                 action = lambda: self._check(name)  # noqa: E731
+            case ["calibrate", name]:
+                action = lambda: self._calibrate(name, opts)  # noqa: E731
             case _:
-                raise UsageError("say one of: list, pull PACK, check PACK")
+                raise UsageError("say one of: list, pull PACK, check PACK, calibrate PACK")
         try:
+            check_options(opts, calibrating=args[0] == "calibrate")
             action()
         except EnrichError as error:
             complain(str(error))
@@ -94,12 +106,21 @@ class Command(ScrapyCommand):
             f"{result.analyse_seconds * 1000:.0f} ms; made {vectors} in {result.embed_seconds * 1000:.0f} ms"
         )
 
+    def _calibrate(self, name: str, opts: argparse.Namespace) -> None:
+        from enrich.faces.pack import load_pack
+
+        assert self.settings is not None
+        calibrate_pack(load_pack(name, self._models_dir), self.settings.get("EMBED_DEVICE") or "auto", opts)
+
 
 def _print_pack(pack: ModelPack, *, chosen: bool) -> None:
     print(f"{pack.name}{'  (MODEL_PACK)' if chosen else ''}\n  licence: {pack.licence}\n  folder:  {pack.folder}")
+    print(f"  vectors: {', '.join(f'{spec.name} of {spec.dim} numbers' for spec in pack.recognisers)}")
     for spec in pack.specs:
         path = pack.path(spec)
         print(f"    {spec.file:42} {_megabytes(path) if path.is_file() else 'missing'}")
+    if pack.missing() and not pack.fetch and pack.origin:
+        print(f"  place what is missing there yourself: {pack.origin}")
 
 
 def _megabytes(path: Path) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from scrapy.settings import BaseSettings
 
+    from enrich.store.reembed import Progress
     from enrich.store.status import SourceStatus, Status
 
 WIDTH = 140
@@ -88,6 +89,11 @@ def show(found: Status) -> None:
     if found.model is not None:
         vectors = ", ".join(f"{name} ({dim})" for name, dim in found.recognisers.items())
         console.print(f"vectors: {vectors} of model pack {found.model}", highlight=False)
+    if found.gone:
+        line = f"{found.gone} performers are gone from all their stash-boxes: `scrapy forget --gone` forgets them"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if found.reembedding is not None:
+        console.print(reembedding(found.reembedding), highlight=False, markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("source")
     for title in (
@@ -125,9 +131,25 @@ def show(found: Status) -> None:
     for name, one in by_source.items():
         for line in one.run_degraded:
             console.print(f"{name}: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        if one.gone:
+            line = f"{name}: {one.gone} performers are no longer there"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         if one.robots_ignored is not None:
             line = f"{name}: robots.txt is not obeyed: {one.robots_ignored}"
             console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def reembedding(found: Progress) -> str:
+    """How far the faces are on their way to another model pack, in a line."""
+    counts = {
+        "lost": sum(found.lost.values()),
+        "to be tried again": sum(found.failed.values()),
+        "not tried yet": sum(found.open.values()),
+    }
+    rest = "".join(f", {number} {what}" for what, number in counts.items() if number)
+    return (
+        f"{found.done} of {found.faces} faces have vectors of {found.model} too{rest}; `scrapy index --reembed` goes on"
+    )
 
 
 def listed(console: Console, title: str, counts: Mapping[str, Mapping[str, int]]) -> None:

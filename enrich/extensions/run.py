@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,15 @@ from typing import Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import NotConfigured
+from scrapy.exceptions import CloseSpider, NotConfigured
 
-from enrich.errors import StoreError
+from enrich.errors import DatabaseTrouble, StoreError
 from enrich.extensions.health import Allowance, verdict
 from enrich.pipelines.engine import pack_for
 from enrich.spiders.source import SourceSpider, sources_of
 from enrich.store.backup import copy_database
 from enrich.store.database import database_url, snapshot
+from enrich.store.forget_files import Places, finish, note_job_dir, owed, running_crawls
 from enrich.store.index import IndexSpec, catch_up
 from enrich.store.ledger import Limits
 from enrich.store.library import Library
@@ -35,6 +36,10 @@ from enrich.store.writer import Writer
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 60.0
+FAILED = "database_failed"
+"""The finish reason of a crawl that could not write: what it fetched further on would be lost."""
+OWED = "forgetting/owed"
+"""The stat that tells the command to take whoever was removed out of the files, once all crawls are closed."""
 
 
 class RunExtension:
@@ -52,7 +57,7 @@ class RunExtension:
         specs: Sequence[IndexSpec],
         limits: Limits,
         refresh_after: timedelta,
-        priorities: Mapping[str, int],
+        places: Places,
         allowance: Allowance,
         dry_run_dir: str | None = None,
     ) -> None:
@@ -61,7 +66,8 @@ class RunExtension:
         self.index_dir = index_dir
         self.specs = specs
         self.limits = limits
-        self.priorities = priorities
+        self.priorities = places.priorities
+        self.jobs_dir = places.jobs_dir.absolute()
         self.allowance = allowance
         self.dry_run = spider.dry_run
         self.scratch = (
@@ -75,9 +81,14 @@ class RunExtension:
         if problem is not None:
             self.writer.release()
             raise StoreError(problem)
-        self.library = Library(self.writer.engine, limits=limits, refresh_after=refresh_after)
+        if not self.dry_run:
+            self._finish_forgetting(places)
+        self.library = Library(
+            self.writer.engine, limits=limits, refresh_after=refresh_after, priorities=self.priorities
+        )
         spider.library = self.library
         self.run: Run | None = None
+        self.giving_up: asyncio.Task[None] | None = None
         self.heartbeat: asyncio.Task[None] | None = None
 
     @classmethod
@@ -97,7 +108,10 @@ class RunExtension:
             [IndexSpec(recogniser.name, recogniser.dim, pack.fingerprint) for recogniser in pack.recognisers],
             Limits(source=spider.source.max_faces, total=sources.max_faces_per_performer),
             timedelta(days=settings.getfloat("REFRESH_DAYS")),
-            {box.name: box.priority for box in sources.stash_boxes if box.priority is not None},
+            Places(
+                data_dir=data_dir,
+                priorities={box.name: box.priority for box in sources.stash_boxes if box.priority is not None},
+            ),
             Allowance(settings.getfloat("ALLOWED_FAILED_SHARE"), settings.getfloat("ALLOWED_UNEXPECTED_SHARE")),
             settings.get("DRY_RUN_DIR"),
         )
@@ -105,16 +119,46 @@ class RunExtension:
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)
         return extension
 
+    def _finish_forgetting(self, places: Places) -> None:
+        """End what a killed ``scrapy forget`` has left to do in the files, before anything new is built on them."""
+        with snapshot(self.writer.engine) as connection:
+            if not owed(connection) or running_crawls(connection):
+                return
+        finished = finish(self.writer.engine, places, wait_seconds=0)
+        for line in finished.done:
+            logger.info("%s", line)
+        for line in finished.problems:
+            logger.warning("%s", line)
+
+    def _note_job_dir(self) -> None:
+        given = self.crawler.settings.get("JOBDIR")
+        if given and self.jobs_dir not in (path := Path(given).absolute()).parents:
+            self.writer.submit(partial(note_job_dir, path=path))
+
     async def spider_opened(self) -> None:
-        """Enter the run."""
+        """Enter the run. Raises CloseSpider where it cannot be entered."""
         spider = self.spider
-        self.run = await asyncio.wrap_future(self.writer.submit(lambda tx: start_run(tx, spider.name, spider.mode)))
+        self._note_job_dir()
+        try:
+            self.run = await asyncio.wrap_future(self.writer.submit(lambda tx: start_run(tx, spider.name, spider.mode)))
+        except DatabaseTrouble as error:
+            spider.degrade("store", str(error))
+            raise CloseSpider(FAILED) from error
         self.heartbeat = asyncio.create_task(self._beat(self.run))
 
     async def _beat(self, run: Run) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            await asyncio.wrap_future(self.writer.submit(partial(beat, run=run, expected=self._expected())))
+            try:
+                await asyncio.wrap_future(self.writer.submit(partial(beat, run=run, expected=self._expected())))
+            except DatabaseTrouble as error:
+                self.give_up(error)
+
+    def give_up(self, trouble: DatabaseTrouble) -> None:
+        """End the crawl, for nothing can be written any more; what is not written is left to the next one."""
+        if self.giving_up is None:
+            self.spider.degrade("store", str(trouble))
+            self.giving_up = asyncio.create_task(self.crawler.engine.close_spider_async(reason=FAILED))
 
     def _expected(self) -> int | None:
         """How many performers the spider will go through, once it knows."""
@@ -139,12 +183,15 @@ class RunExtension:
                 if expected is not None:
                     self.writer.submit(partial(beat, run=run, expected=expected))
                 self.writer.submit(lambda tx: finish_run(tx, run, reason, stats)).result()
-            if not self.dry_run:
+            if not self.dry_run and reason != FAILED:
                 for spec in self.specs:
                     logger.info("%s", catch_up(self.writer.engine, self.index_dir, spec))
+                with snapshot(self.writer.engine) as connection:
+                    if owed(connection):
+                        self.crawler.stats.set_value(OWED, value=True)
         except StoreError as error:
-            self.crawler.stats.set_value("enrich/degraded/store", str(error))
-            logger.error("%s: %s", self.spider.name, error)
+            if reason != FAILED:  # else it has been said
+                self.spider.degrade("store", str(error))
         finally:
             self.library.close()
             self.writer.release()

@@ -47,8 +47,8 @@ class OnnxEmbedder:
         size = self.spec.input_size_px
         if crop.shape[0] == size:
             return crop
-        method = cv2.INTER_AREA if crop.shape[0] > size else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(crop, (size, size), interpolation=method), dtype=np.uint8)
+        # Also to enlarge: so the Stash Sense sidecar makes 160 px of 112, and vectors are compared with its own.
+        return np.asarray(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
     def _run(self, pixels: Uint8Array) -> FloatArray:
         if self.spec.colour == "bgr":

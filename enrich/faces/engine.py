@@ -12,10 +12,10 @@ import numpy as np
 
 from enrich.errors import ModelError
 from enrich.faces.align import CROP_PX, align
-from enrich.faces.decode import ImageTooLargeError, NotAnImageError, decode
-from enrich.faces.detector import Detections, find_faces, open_detector
+from enrich.faces.decode import MAX_PIXELS, ImageTooLargeError, NotAnImageError, decode
+from enrich.faces.detector import SMALLEST_FACE_PX, Detections, Detector, find_faces, open_detector
 from enrich.faces.embedder import open_embedders, unit
-from enrich.faces.measures import yaw_deg
+from enrich.faces.measures import pitch_deg, roll_deg, sharpness_and_exposure, visible_share, yaw_deg
 from enrich.faces.pack import ModelPack, sha256_of
 from enrich.faces.sessions import CUDA, providers_for
 from enrich.items import DetectedImage, Face, FloatArray, Image, RejectedImage, Uint8Array
@@ -37,30 +37,38 @@ class FaceEngine:
         self.threads = threads or cores
         providers = providers_for(device)
         cv2.setNumThreads(1)  # the workers are the parallelism; OpenCV's own pool would fight them for the cores
-        self._detector = open_detector(pack, providers, max(1, cores // self.threads))
+        detector = open_detector(pack, providers, max(1, cores // self.threads))
+        self._detector: Detector = _Swapped(detector) if pack.detector.swap_colours else detector
         self._embedders = open_embedders(pack, providers, max(1, cores // 4))
-        if device == "cuda" and CUDA not in self._detector.providers:
+        if device == "cuda" and CUDA not in detector.providers:
             raise ModelError("EMBED_DEVICE=cuda: CUDA could not be started; see onnxruntime's message above")
         self._warm_up()
 
-    def analyse(self, image: Image) -> DetectedImage | RejectedImage:
-        """Decode a picture, find its faces and align them; a picture that cannot be decoded is rejected."""
+    def analyse(
+        self, image: Image, smallest_face_px: int = SMALLEST_FACE_PX, max_pixels: int = MAX_PIXELS
+    ) -> DetectedImage | RejectedImage:
+        """Decode a picture, find its faces, align and measure them; what cannot be decoded or is too large is rejected.
+
+        Faces smaller than ``smallest_face_px`` may be missed.
+        """
         sha256 = hashlib.sha256(image.body).hexdigest()
         try:
-            rgb = decode(image.body)
+            rgb = decode(image.body, max_pixels=max_pixels)
         except NotAnImageError as error:
             detail = {"error": str(error), "bytes": len(image.body)}
             return RejectedImage(ref=image.ref, reason="not_an_image", sha256=sha256, detail=detail)
         except ImageTooLargeError as error:
             size = {"width_px": error.width_px, "height_px": error.height_px}
+            if error.scans > 1:
+                size["scans"] = error.scans
             return RejectedImage(ref=image.ref, reason="image_too_large", sha256=sha256, detail=size)
         height, width = rgb.shape[:2]
-        faces = _faces(rgb, self.detect(rgb))
+        faces = _faces(rgb, self.detect(rgb, smallest_face_px))
         return DetectedImage(ref=image.ref, sha256=sha256, width_px=width, height_px=height, faces=faces)
 
-    def detect(self, rgb: Uint8Array) -> Detections:
+    def detect(self, rgb: Uint8Array, smallest_face_px: int = SMALLEST_FACE_PX) -> Detections:
         """Return the faces in ``rgb``, uint8 (height, width, 3), most confident first."""
-        return find_faces(self._detector, rgb, self.pack.min_detection_confidence)
+        return find_faces(self._detector, rgb, self.pack.min_detection_confidence, smallest_face_px)
 
     def embed(self, crops: Sequence[Uint8Array]) -> dict[str, FloatArray]:
         """Return, by recogniser, float32 (n, dim) of L2 norm 1 for n crops uint8 (112, 112, 3) RGB.
@@ -73,7 +81,7 @@ class FaceEngine:
 
     def _warm_up(self) -> None:
         """Run everything once: the first run allocates, and a pack that does not fit its description shows here."""
-        self.detect(np.zeros((64, 64, 3), dtype=np.uint8))
+        self.detect(np.zeros((64, 64, 3), dtype=np.uint8))  # nothing is found, so on every size of canvas
         noise = np.random.default_rng(0).integers(0, 256, (2, CROP_PX, CROP_PX, 3), dtype=np.uint8)
         try:
             self.embed(list(noise))
@@ -81,6 +89,17 @@ class FaceEngine:
             raise
         except Exception as error:  # onnxruntime's exceptions have no public base class
             raise ModelError(f"model pack {self.pack.name} does not run: {' '.join(str(error).split())}") from error
+
+
+class _Swapped:
+    """A detector that sees red and blue exchanged."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.sizes_px = detector.sizes_px
+        self._detector = detector
+
+    def find(self, canvas: Uint8Array) -> Detections:
+        return self._detector.find(np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR), dtype=np.uint8))
 
 
 _engines: dict[tuple[str, str], FaceEngine] = {}
@@ -111,13 +130,20 @@ def _verify(pack: ModelPack) -> None:
 def _faces(rgb: Uint8Array, found: Detections) -> tuple[Face, ...]:
     faces = []
     for box, landmarks, score in zip(found.boxes_px, found.landmarks_px, found.scores, strict=True):
+        crop = align(rgb, landmarks)
+        sharpness, exposure = sharpness_and_exposure(crop)
         faces.append(
             Face(
                 box_px=box,
                 landmarks_px=landmarks,
                 confidence=float(score),
+                visible=visible_share(landmarks, *rgb.shape[1::-1]),
                 yaw_deg=yaw_deg(landmarks),
-                crop=align(rgb, landmarks),
+                pitch_deg=pitch_deg(landmarks),
+                roll_deg=roll_deg(landmarks),
+                sharpness=sharpness,
+                exposure=exposure,
+                crop=crop,
             )
         )
     return tuple(faces)

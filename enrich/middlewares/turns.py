@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Self
 
@@ -25,7 +26,6 @@ from enrich.spiders.source import SourceSpider
 
 LOOK_SECONDS = 0.2
 """How often those who wait look whether a stop has begun: Scrapy sends no signal for it."""
-_GIVEN_BACK = "throttle_given_back"
 
 
 class TurnsMiddleware:
@@ -49,6 +49,8 @@ class TurnsMiddleware:
         self.ledger = ledger
         self._waiting: list[tuple[int, int, Request, asyncio.Future[bool]]] = []
         self._numbers = itertools.count()
+        # Not a mark on the requests: it would come back with them from a job directory.
+        self._given_back: weakref.WeakSet[Request] = weakref.WeakSet()
         self._usher: asyncio.Task[None] | None = None
 
     @classmethod
@@ -64,13 +66,12 @@ class TurnsMiddleware:
         meta = request.meta
         if meta["download_slot"] != self.slot or request.url.startswith("data:"):
             return None
-        given_back = meta.pop(_GIVEN_BACK, False)
         if self._waiting or WAIT_SECONDS in meta or self.is_stopping() or self.pace.take():
-            return self._wait(request, given_back=given_back)
+            return self._wait(request)
         meta[SENT_AT] = self.pace.clock()
         return None
 
-    async def _wait(self, request: Request, *, given_back: bool) -> Request | None:
+    async def _wait(self, request: Request) -> Request | None:
         seconds = request.meta.pop(WAIT_SECONDS, 0.0)
         # A retry waits in the scheduler; only what never was there, robots.txt, comes with its wait to here.
         while seconds > 0 and not self.is_stopping():
@@ -84,11 +85,11 @@ class TurnsMiddleware:
         if await turn:
             request.meta[SENT_AT] = self.pace.clock()
             return None
-        if given_back:  # it does not come from the scheduler, so there is nothing it could go back to
+        if request in self._given_back:  # it does not come from the scheduler, so there is nothing it could go back to
             raise IgnoreRequest("the crawl is stopping")
         self.stats.inc_value("throttle/given_back")
         back = request.replace(dont_filter=True)
-        back.meta[_GIVEN_BACK] = True
+        self._given_back.add(back)
         return back
 
     async def _call_up(self) -> None:

@@ -2,7 +2,8 @@
 
 high: taken. medium and low: the nearest face that the performer already has must be nearer than the pack's distance for
 that many faces (fewer faces, stricter), else ``no_match``; without any face ``no_existing_faces``. Distances are cosine
-distances, 0 (same) to 2 (opposite), of the pack's first recogniser.
+distances, 0 (same) to 2 (opposite). Of several recognisers all have to agree: they err on different people, and a face
+that is left out costs less than one on the wrong person.
 """
 
 from __future__ import annotations
@@ -40,13 +41,18 @@ class AgreeStage(Stage[EmbeddedImage]):
     async def process(self, item: EmbeddedImage) -> EmbeddedImage | RejectedImage:
         if self.source.trust_level == "high":
             return item
-        recogniser = self.pack.recognisers[0].name
-        _, existing = await asyncio.to_thread(self.library.vectors, item.ref, recogniser)
-        if not len(existing):
-            return RejectedImage(ref=item.ref, reason="no_existing_faces", sha256=item.sha256)
-        distance = 1.0 - float((existing @ item.vectors[recogniser]).max())
-        allowed = self.pack.match_distance(len(existing))
-        if distance < allowed:
-            return item
-        detail = {"distance": round(distance, 4), "allowed": allowed, "faces": len(existing)}
-        return RejectedImage(ref=item.ref, reason="no_match", sha256=item.sha256, detail=detail)
+        for recogniser in self.pack.recognisers:
+            _, existing = await asyncio.to_thread(self.library.vectors, item.ref, recogniser.name)
+            if not len(existing):
+                return RejectedImage(ref=item.ref, reason="no_existing_faces", sha256=item.sha256)
+            distance = 1.0 - float((existing @ item.vectors[recogniser.name]).max())
+            allowed = recogniser.match_distance(len(existing))
+            if not distance < allowed:
+                detail = {
+                    "recogniser": recogniser.name,
+                    "distance": round(distance, 4),
+                    "allowed": allowed,
+                    "faces": len(existing),
+                }
+                return RejectedImage(ref=item.ref, reason="no_match", sha256=item.sha256, detail=detail)
+        return item

@@ -10,7 +10,7 @@ from typing import Self
 from scrapy.crawler import Crawler
 
 from enrich.items import DetectedImage, Image, RejectedImage
-from enrich.pipelines.engine import engine_for
+from enrich.pipelines.engine import engine_for, source_of
 from enrich.pipelines.stage import Stage
 
 
@@ -21,6 +21,8 @@ class DetectStage(Stage[Image]):
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
+        self.smallest_face_px = source_of(crawler).quality_filters.min_face_size
+        self.max_pixels = crawler.settings.getint("IMAGE_MAX_PIXELS")
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -34,7 +36,8 @@ class DetectStage(Stage[Image]):
 
     async def process(self, item: Image) -> DetectedImage | RejectedImage:
         """Wait for a free thread, then for the faces."""
-        return await asyncio.get_running_loop().run_in_executor(self.pool, self.engine.analyse, item)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.pool, self.engine.analyse, item, self.smallest_face_px, self.max_pixels)
 
 
 @cache

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Self, TypeVar
+from concurrent.futures import Future
+from typing import NoReturn, Self, TypeVar
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 from sqlalchemy import Connection
 
+from enrich.errors import DatabaseTrouble
 from enrich.extensions.run import RunExtension
-from enrich.items import EmbeddedImage, FailedImage, LookupEnded, Performer, RefusedPerformer, RejectedImage
-from enrich.store.faces import fail_image, reject_image, save_face
+from enrich.items import (
+    EmbeddedImage,
+    FailedImage,
+    GonePerformer,
+    LookupEnded,
+    Performer,
+    RefusedPerformer,
+    RejectedImage,
+)
+from enrich.store.findings import Finding, save_findings
+from enrich.store.forgotten import ForgottenPerformer
+from enrich.store.gone import enter_gone
 from enrich.store.ledger import Decision, OrphanImage
 from enrich.store.performers import end_lookup, remove_performer, save_performer
 
@@ -34,10 +46,21 @@ class PersistStage:
 
     async def process_item(self, item: object) -> object:
         """Write the item. Raises DropItem for what was turned down, once its ledger row is written."""
-        run, limits = self.store.run, self.store.limits
+        run = self.store.run
         match item:
             case Performer():
-                saved = await self._write(lambda tx: save_performer(tx, item, self.store.priorities, run=run))
+                try:
+                    saved = await self._write(lambda tx: save_performer(tx, item, self.store.priorities, run=run))
+                except ForgottenPerformer:
+                    await self._refuse(
+                        RefusedPerformer(
+                            source=item.source,
+                            source_id=item.source_id,
+                            performer_id=item.performer_id,
+                            mode=item.mode,
+                            reason="forgotten",
+                        )
+                    )
                 self._count("enrich/performers")
                 if saved.created:
                     self._count("enrich/performers/created")
@@ -53,25 +76,42 @@ class PersistStage:
                     self._count("enrich/rejected/wrong_person")
                 return item
             case RefusedPerformer():
-                await self._write(lambda tx: remove_performer(tx, item, run=run))
-                self._count(f"enrich/rejected/{item.reason}")
-                raise DropItem(f"{item.source} {item.source_id}: {item.reason}")
-            case EmbeddedImage():
-                return self._decided(item, await self._image(lambda tx: save_face(tx, item, limits, run=run)))
-            case RejectedImage():
-                return self._decided(item, await self._image(lambda tx: reject_image(tx, item, run=run)))
-            case FailedImage():
-                return self._decided(item, await self._image(lambda tx: fail_image(tx, item, run=run)))
+                await self._refuse(item)
+            case GonePerformer():
+                found = await self._write(lambda tx: enter_gone(tx, item, self.store.priorities))
+                if found in ("gone", "merged"):
+                    self._count(f"enrich/performers/{found}")
+                return item
+            case EmbeddedImage() | RejectedImage() | FailedImage():
+                return self._decided(item, await self._image(item))
         raise TypeError(f"nothing knows where to write a {type(item).__name__}")
 
-    async def _write(self, fn: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self.store.writer.submit(fn))
+    async def _refuse(self, item: RefusedPerformer) -> NoReturn:
+        await self._write(lambda tx: remove_performer(tx, item, run=self.store.run))
+        self._count(f"enrich/rejected/{item.reason}")
+        who = "a performer" if item.reason == "forgotten" else f"{item.source} {item.source_id}"
+        raise DropItem(f"{who}: {item.reason}")
 
-    async def _image(self, fn: Callable[[Connection], Decision]) -> Decision:
+    async def _write(self, fn: Callable[[Connection], T]) -> T:
+        return await self._written(self.store.writer.submit(fn))
+
+    async def _written(self, future: Future[T]) -> T:
+        """Wait for it. Raises DropItem, once the crawl was told to end, where nothing can be written any more."""
         try:
-            return await self._write(fn)
+            return await asyncio.wrap_future(future)
+        except DatabaseTrouble as error:
+            self.store.give_up(error)
+            raise DropItem(str(error)) from error
+
+    async def _image(self, item: EmbeddedImage | RejectedImage | FailedImage) -> Decision:
+        finding = Finding(image=item, limits=self.store.limits, run=self.store.run)
+        try:
+            return await self._written(self.store.writer.submit_piece(save_findings, finding))
         except OrphanImage as error:
             # Its performer was refused, or removed by another process meanwhile: the picture is nobody's.
+            if await asyncio.to_thread(self.store.library.is_forgotten_picture, item.ref):
+                self._count("enrich/rejected/forgotten")
+                raise DropItem("a picture of a performer who was forgotten") from None
             self._count("enrich/images/orphaned")
             raise DropItem(str(error)) from error
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Self
+
+from scrapy.crawler import Crawler
 
 from enrich.faces.decode import sniff
 from enrich.identity import is_adult
@@ -28,11 +31,20 @@ class AdultStage(Stage[Performer]):
 
 
 class SniffStage(Stage[Image]):
-    """Turns down bodies that are no picture by their first bytes: pages, empty answers, vector drawings."""
+    """Turns down files that are too large, and those that are no picture by their first bytes, such as pages."""
 
     takes = Image
 
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler.settings.getint("IMAGE_MAX_BYTES"))
+
     async def process(self, item: Image) -> Image | RejectedImage:
+        if len(item.body) > self.max_bytes:
+            return RejectedImage(ref=item.ref, reason="image_too_large", detail={"bytes": len(item.body)})
         if sniff(item.body):
             return item
         return RejectedImage(ref=item.ref, reason="not_an_image", detail={"bytes": len(item.body)})

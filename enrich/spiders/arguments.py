@@ -16,7 +16,10 @@ _YES_NO = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """A spider's arguments. ``limit`` counts performers, ``max_faces`` faces a performer from this source."""
+    """A spider's arguments. ``limit`` counts performers, ``max_faces`` faces a performer from this source.
+
+    ``pages``: whether to look at pages at all, or only to fetch the pictures that are due.
+    """
 
     mode: Mode
     limit: int | None = None
@@ -24,6 +27,7 @@ class Arguments:
     since: date | None = None
     performer: str | None = None
     max_faces: int | None = None
+    pages: bool = True
 
 
 def read_arguments(source: str, modes: tuple[Mode, ...], given: Mapping[str, Any]) -> Arguments:
@@ -96,4 +100,5 @@ _READERS = {
     "since": _since,
     "performer": _performer,
     "max_faces": _faces,
+    "pages": _yes_no,
 }

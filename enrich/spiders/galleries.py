@@ -15,12 +15,21 @@ from scrapy.http import HtmlResponse, Request, Response, TextResponse
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from enrich.items import FailedImage, Image, ImageRef, LookupEnded, LookupOutcome, Performer, RejectedImage
+from enrich.items import (
+    FailedImage,
+    Image,
+    ImageRef,
+    LookupEnded,
+    LookupOutcome,
+    Performer,
+    RefusedPerformer,
+    RejectedImage,
+)
 from enrich.spiders.profile import PageImage
 from enrich.spiders.reading import whole_page
 from enrich.spiders.source import IMAGE_PRIORITY, SourceSpider, describe, leads_nowhere, request_of
 
-Found = Performer | LookupEnded | Image | RejectedImage | FailedImage | Request
+Found = Performer | RefusedPerformer | LookupEnded | Image | RejectedImage | FailedImage | Request
 
 NEXT_PRIORITY = IMAGE_PRIORITY // 2
 """A performer's further pages: before another performer, after the pictures already known."""
@@ -74,6 +83,16 @@ class GallerySpider(SourceSpider):
         return None
 
     # --- walking ------------------------------------------------------------------------------------------------------
+
+    @property
+    def in_hand(self) -> set[int]:
+        """The performers whose search is in the queue: a run that goes on with it does not begin theirs anew."""
+        in_hand: set[int] = self.state.setdefault("in_hand", set())
+        return in_hand
+
+    def over(self, performer_id: int | None) -> None:
+        """Note that a performer's search came to its end."""
+        self.in_hand.discard(performer_id or 0)
 
     def gather(self, walk: Walk) -> Iterator[Found]:
         """Ask for the next page that is needed, or hand over the performer with the pictures found."""
@@ -168,6 +187,7 @@ class GallerySpider(SourceSpider):
     def ended(self, performer_id: int | None, outcome: LookupOutcome, detail: str | None) -> LookupEnded:
         """The item for a search that ended in vain."""
         assert performer_id is not None
+        self.over(performer_id)
         return LookupEnded(source=self.name, mode=self.mode, performer_id=performer_id, outcome=outcome, detail=detail)
 
     def _pictures(self, performer: Performer, images: Sequence[PageImage]) -> Iterator[Found]:
@@ -187,6 +207,7 @@ class GallerySpider(SourceSpider):
                 refs[image.url] = ref, image.fallback
         small = {url: rejected for url, (ref, _) in refs.items() if (rejected := self.too_small(ref))}
         wanted = [found for url, found in refs.items() if url not in small]
+        self.over(performer.performer_id)
         yield replace(performer, images=tuple(ref for ref, _ in wanted))
         yield from small.values()
         for position, (ref, fallback) in enumerate(wanted):

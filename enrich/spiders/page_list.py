@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast
 
-from scrapy import signals
-from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import get_retry_request
-from scrapy.exceptions import CloseSpider, DontCloseSpider
+from scrapy.exceptions import CloseSpider
 from scrapy.http import Request, Response
 from twisted.python.failure import Failure
 
 from enrich.errors import ConfigError
 from enrich.identity import is_adult
-from enrich.items import FailedImage, Image, ImageRef, Performer, RejectedImage
+from enrich.items import (
+    FailedImage,
+    GonePerformer,
+    Image,
+    ImageRef,
+    Performer,
+    RefusedPerformer,
+    RejectedImage,
+)
+from enrich.spiders.list_end import ListEndSpider
 from enrich.spiders.record import ListedImage
-from enrich.spiders.source import SourceSpider, describe, leads_nowhere, request_of, today
+from enrich.spiders.source import describe, leads_nowhere, request_of, today
 
 PER_PAGE = 100
 """Performers a page: no API states a maximum, and this many answers stay small."""
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-Found = Performer | Image | RejectedImage | FailedImage | Request
+Found = Performer | RefusedPerformer | GonePerformer | Image | RejectedImage | FailedImage | Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +55,8 @@ class ListPage:
 Q = TypeVar("Q", bound=ListPage)
 
 
-class PageListSpider(SourceSpider, Generic[Q]):
-    """Reads a list of everybody, each performer once, however the pages shift and repeat.
-
-    What was not listed though the source counts it is looked for in a second sweep; what is missing after that is said,
-    and the run is degraded.
-    """
+class PageListSpider(ListEndSpider, Generic[Q]):
+    """Reads a list of everybody, each performer once, however the pages shift and repeat."""
 
     modes = ("api",)
     retry_reason: ClassVar[str]
@@ -67,19 +70,12 @@ class PageListSpider(SourceSpider, Generic[Q]):
                 raise ConfigError(
                     f"{self.name}: performer={self.performer}: should be a performer's UUID at {self.name}"
                 )
-        self._expected: int | None = None
-        self._swept_twice = False
-        self._stopping = False
-        self._failed_pages = 0
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """Connect the count at the end of the walk. Raises ConfigError."""
-        spider = super().from_crawler(crawler, *args, **kwargs)
-        crawler.signals.connect(spider.reconcile, signals.spider_idle)
-        return spider
 
     # --- what a kind of API says for itself ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def first_query(self) -> Q:
+        """The question whose answer says how many there are, or the one for the performer asked for."""
 
     @abstractmethod
     def query_request(self, query: Q, *, dont_filter: bool = False) -> Request:
@@ -88,6 +84,10 @@ class PageListSpider(SourceSpider, Generic[Q]):
     @abstractmethod
     def second_sweep(self) -> Q:
         """The question that begins the list anew."""
+
+    @abstractmethod
+    def question(self, performer: str) -> Q:
+        """The question for one performer."""
 
     @abstractmethod
     def performer_of(self, entry: Mapping[str, Any]) -> Performer | None:
@@ -114,6 +114,25 @@ class PageListSpider(SourceSpider, Generic[Q]):
 
     # --- pages --------------------------------------------------------------------------------------------------------
 
+    async def first_requests(self) -> AsyncIterator[Request]:
+        """The first page, and those that the run before, with the same job directory, could not read."""
+        first = self.first_query()
+        # The first is asked for again, too: the pages that follow are known by it.
+        for query in [first, *sorted(self._lost - {first}, key=lambda lost: lost.page)]:
+            yield self.query_request(query, dont_filter=True)
+
+    def taken(self, request: Request) -> None:
+        """A page that was lost, and is asked for again, is lost no more."""
+        super().taken(request)
+        if "query" in request.cb_kwargs:
+            self._lost.discard(request.cb_kwargs["query"])
+
+    @property
+    def _lost(self) -> set[Q]:
+        """The questions that came to nothing, and have not been asked since."""
+        lost: set[Q] = self.state.setdefault("lost", set())
+        return lost
+
     def expect(self, count: int) -> None:
         """Note how many performers the source says it has."""
         self._expected = count
@@ -128,13 +147,20 @@ class PageListSpider(SourceSpider, Generic[Q]):
         """
         per_page = given if 0 < given < min(query.per_page, count) else query.per_page
         for page in range(2, ceil(min(count, self.limit or count) / per_page) + 1):
-            yield self.query_request(query.at(page, per_page))
+            yield self.query_request(query.at(page, per_page), dont_filter=self._swept_twice)
+
+    def sweep_again(self) -> Request:
+        """The request that begins the list anew."""
+        return self.query_request(self.second_sweep(), dont_filter=True)
+
+    def request_for(self, performer: str) -> Request:
+        """The request for one performer."""
+        return self.query_request(self.question(performer))
 
     @property
-    def listed(self) -> set[str]:
-        """The ids of all performers listed so far, also in the runs before that used the same job directory."""
-        seen: set[str] = self.state.setdefault("performers", set())
-        return seen
+    def is_whole(self) -> bool:
+        """Whether no page was lost, in this run or those it goes on with."""
+        return not self._lost
 
     def sample_request(self, page: str | None) -> Request:
         """A short page of the list. Raises ConfigError for any ``page``."""
@@ -161,12 +187,26 @@ class PageListSpider(SourceSpider, Generic[Q]):
             left_out = self.left_out(entry)
             if left_out is not None:
                 self._count(left_out)
+                yield from self.gone(performer.source_id, entry)
             elif not self.source.wants_gender(performer.gender):
                 self._count("other_gender")
             else:
                 yield from self._with_images(performer, entry)
 
+    def gone(self, source_id: str, entry: Mapping[str, Any]) -> Iterator[GonePerformer]:
+        """The item for a performer who is left out because the source no longer has them."""
+        return iter(())
+
+    def not_there(self, performer: str) -> Iterator[GonePerformer]:
+        """The source does not find somebody, who was asked for on the command line or is known from it."""
+        if performer == self.performer:
+            self.degrade("performer", f"there is no performer {performer}")
+        yield GonePerformer(source=self.name, source_id=performer, reason="not_found")
+
     def _with_images(self, performer: Performer, entry: Mapping[str, Any]) -> Iterator[Found]:
+        if self.library is not None and self.library.is_forgotten(performer):
+            yield RefusedPerformer(source=self.name, source_id=performer.source_id, reason="forgotten")
+            return
         if not is_adult(performer.birth_date, today()):
             yield performer  # without pictures: it is refused, and counted, further on
             return
@@ -218,21 +258,23 @@ class PageListSpider(SourceSpider, Generic[Q]):
         else:
             yield request
 
-    def lose_page(self, query: ListPage, why: str) -> None:
+    def lose_page(self, query: Q, why: str) -> None:
         """Say that a page could not be read. Raises CloseSpider where without it nothing is known of the list."""
         self.fail_page(query, why)
         if query.page == 1 and self._expected is None:
             self.stop("source_failed")
 
-    def fail_page(self, query: ListPage, why: str) -> None:
+    def fail_page(self, query: Q, why: str) -> None:
         """Say that a page, or part of it, could not be read."""
         self._failed_pages += 1
+        self._lost.add(query)
         self.crawler.stats.inc_value("pages/failed")
         more = f" ({self._failed_pages} pages so far)" if self._failed_pages > 1 else ""
         self.degrade("pages", f"{query} could not be read: {why}{more}")
 
     def refuse(self, response: Response) -> NoReturn:
         """The source does not take our key. Raises CloseSpider."""
+        self._lost.add(cast(Request, response.request).cb_kwargs["query"])
         if not self._stopping:
             variable = self.source.api_key_env or "its API key"
             text = f"{self.source.url} refused the API key (HTTP {response.status}): check {variable}"
@@ -243,22 +285,3 @@ class PageListSpider(SourceSpider, Generic[Q]):
         """Raises CloseSpider."""
         self._stopping = True
         raise CloseSpider(reason)
-
-    # --- the end ------------------------------------------------------------------------------------------------------
-
-    def reconcile(self) -> None:
-        """When nothing is left to do: have all performers been listed that the server counts?
-
-        Raises DontCloseSpider, once, to sweep the list again.
-        """
-        if self._stopping or self._expected is None or self.limit or self.arguments.since or self.performer:
-            return
-        missing = self._expected - len(self.listed)
-        if missing <= 0:
-            return
-        if not self._swept_twice and not self._failed_pages:
-            self._swept_twice = True
-            self.logger.info("%s: %d performers were not listed; reading the list once more", self.name, missing)
-            self.crawler.engine.crawl(self.query_request(self.second_sweep(), dont_filter=True))
-            raise DontCloseSpider
-        self.degrade("count", f"{missing} of {self._expected} performers were never listed by {self.source.url}")

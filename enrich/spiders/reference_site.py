@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from enrich.errors import ConfigError, EnrichError
 from enrich.identity import add_site, identify, is_adult
-from enrich.items import Lookup, LookupEnded, LookupOutcome, Performer
+from enrich.items import Lookup, LookupEnded, LookupOutcome, Performer, RefusedPerformer
 from enrich.spiders.galleries import NEXT_PRIORITY, Found, GallerySpider, Walk, forbidden, outcome_of
 from enrich.spiders.profile import Profile, compare, is_telling, performer_of, undamaged
 from enrich.spiders.reading import whole_page
@@ -118,7 +118,7 @@ class ReferenceSiteSpider(GallerySpider):
         if self.library is None:
             raise EnrichError(f"{self.name}: there is no database to read performers from")
         read = self.library.lookups_by_url if self.mode == "url" else self.library.lookups_by_name
-        after, left = 0, self.limit
+        after, left = 0, None if self.limit is None else self.limit - self.state.get("looked_for", 0)
         while left is None or left > 0:
             batch = await asyncio.to_thread(
                 read,
@@ -131,9 +131,19 @@ class ReferenceSiteSpider(GallerySpider):
             if not batch:
                 return
             after = batch[-1].performer_id
-            left = None if left is None else left - len(batch)
-            for request in self._requests(batch):
+            new = [lookup for lookup in batch if lookup.performer_id not in self.in_hand]
+            left = None if left is None else left - len(new)
+            for request in self._requests(new):
                 yield request
+
+    def taken(self, request: Request) -> None:
+        """Count the performers looked for; those whose page is asked for are in hand until their search is over."""
+        super().taken(request)
+        step: Step | None = request.cb_kwargs.get("step")
+        if step is not None:
+            self.in_hand.add(step.lookup.performer_id)
+        performers = len(request.cb_kwargs.get("skipped", ())) if step is None else 1
+        self.state["looked_for"] = self.state.get("looked_for", 0) + performers
 
     def _requests(self, batch: Sequence[Lookup]) -> Iterator[Request]:
         skipped = []
@@ -170,18 +180,15 @@ class ReferenceSiteSpider(GallerySpider):
         return _once(slug for spelling in spelled if (slug := self.slug(spelling)))[: self.max_names]
 
     def _page_request(self, step: Step, *, priority: int = 0) -> Request:
-        url = self.page_url(step.slug)
-        # Two performers may lead to one page: it is asked for each, and the filter of the second is switched off.
-        asked: dict[str, int] = self.state.setdefault("asked", {})
-        first = asked.setdefault(url, step.lookup.performer_id)
         return Request(
-            url,
+            self.page_url(step.slug),
             callback=self.parse_profile,
             errback=self.failed_page,
             cb_kwargs={"step": step},
             meta=self.request_meta(handle_httpstatus_list=[404, 410]),
             priority=priority,
-            dont_filter=first != step.lookup.performer_id,
+            # Two performers may lead to one page, by old addresses too: each search has to come to an end.
+            dont_filter=True,
         )
 
     # --- answers ------------------------------------------------------------------------------------------------------
@@ -216,7 +223,18 @@ class ReferenceSiteSpider(GallerySpider):
 
     def _take(self, response: HtmlResponse, step: Step, profile: Profile, matched: str) -> Iterator[Found]:
         performer = self._performer(response, step, profile, matched)
+        if self.library is not None and self.library.is_forgotten(performer):
+            self.over(performer.performer_id)
+            yield RefusedPerformer(
+                source=self.name,
+                source_id=performer.source_id,
+                performer_id=performer.performer_id,
+                mode=self.mode,
+                reason="forgotten",
+            )
+            return
         if not is_adult(profile.birth_date, today()):
+            self.over(performer.performer_id)
             yield performer  # without pictures: it is refused, and counted, further on
             return
         walk = Walk(performer=performer, images=profile.images, galleries=profile.galleries, lists=profile.lists)

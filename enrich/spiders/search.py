@@ -67,11 +67,6 @@ class SearchedSiteSpider(ReferenceSiteSpider):
                 names.setdefault(name_key(name), name)
         return tuple(names.values())[: self.max_searches]
 
-    def _page_request(self, step: Step, *, priority: int = 0) -> Request:
-        # Old addresses lead to new ones, and a redirect inherits this: to an address that was asked for already, for
-        # this performer or another, the filter would swallow it, and the search would never end.
-        return super()._page_request(step, priority=priority).replace(dont_filter=True)
-
     def _go_on(self, step: Step) -> Request | None:
         step = replace(step, tried=(*step.tried, step.slug))
         return super()._go_on(step) or self._search(step)

@@ -24,14 +24,16 @@ from enrich.spiders.arguments import read_arguments
 from enrich.spiders.browser import set_browser
 from enrich.spiders.library import Library
 
-__all__ = ["NOBODY", "Library", "SourceSpider", "describe", "request_of", "today"]
+__all__ = ["AGAIN", "NOBODY", "Library", "SourceSpider", "describe", "request_of", "today"]
 
 IMAGE_PRIORITY = 1000
 """Pictures before pages: a performer is finished before the next one is begun."""
 NOBODY = "leaves_for_nobody"
 """Meta key of a request that only carries items from ``start``: it leads nowhere."""
+AGAIN = "asked_again"
+"""Meta key of a request that was made before, in this crawl or the one it goes on with, in vain."""
 _POSITIONS = 100
-_DUE_BATCH = 500
+_DUE_BATCH = 50
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 
 
@@ -53,7 +55,7 @@ class SourceSpider(Spider):
         self.dry_run = self.arguments.dry_run
         self.performer = self.arguments.performer
         self.state: dict[str, Any] = {}
-        """What a job directory carries over to the next run; Scrapy's SpiderState puts the saved one here."""
+        """What goes with a job directory's queue to the run that goes on with it; extensions/jobdir.py sees to it."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -81,11 +83,25 @@ class SourceSpider(Spider):
         """
         if not self.source.enabled:
             self.logger.info("%s is not enabled in sources.yaml; it runs because it was named", self.name)
-        for stage in (self._due_images(), self.first_requests()):
-            async for request in stage:
+        walk = [self.first_requests] if self.arguments.pages else []
+        for stage in (self._due_images, *walk):
+            async for request in stage():
                 if self.crawler.engine.needs_backout():
                     await self.crawler.signals.wait_for(signals.scheduler_empty)
+                self.taken(request)  # from here to the queue nothing waits, so that a stop finds both or neither
                 yield request
+
+    def taken(self, request: Request) -> None:
+        """Note, for a run that may go on with this one, that a request of ``start`` is in the queue now."""
+        ref: ImageRef | None = request.meta.get("image")
+        if ref is not None:
+            self._failed.discard(ref.image_url)
+
+    @property
+    def _failed(self) -> set[str]:
+        """Pictures that could not be had, and have not been asked for since."""
+        failed: set[str] = self.state.setdefault("failed", set())
+        return failed
 
     async def _due_images(self) -> AsyncIterator[Request]:
         if self.library is None or self.dry_run or self.limit or self.performer:
@@ -94,7 +110,10 @@ class SourceSpider(Spider):
         while due := await asyncio.to_thread(self.library.due_images, self.name, after=after, batch=_DUE_BATCH):
             after = due[-1][0]
             for _, ref in due:
-                yield self.image_request(ref)
+                request = self.image_request(ref)
+                if ref.image_url in self._failed:
+                    request.meta[AGAIN] = True
+                yield request
 
     def request_meta(self, **more: Any) -> dict[str, Any]:
         """The meta of every request. The slot is set here, not later: the queue's priorities hold within a slot."""
@@ -151,7 +170,7 @@ class SourceSpider(Spider):
             if fallback is not None:
                 yield self.image_request(replace(ref, image_url=fallback), position=_POSITIONS)
         elif not response.body:
-            yield FailedImage(ref=ref, error=f"HTTP {response.status} with an empty body")
+            yield self._image_failed(ref, f"HTTP {response.status} with an empty body")
         elif isinstance(response, TextResponse) and not _looks_like_picture(response.body):
             content_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
             yield RejectedImage(ref=ref, reason="not_an_image", detail={"content_type": content_type[:100]})
@@ -169,7 +188,11 @@ class SourceSpider(Spider):
         elif _is_too_large(error):
             yield RejectedImage(ref=ref, reason="image_too_large", detail={"error": describe(failure)})
         else:
-            yield FailedImage(ref=ref, error=describe(failure))
+            yield self._image_failed(ref, describe(failure))
+
+    def _image_failed(self, ref: ImageRef, error: str) -> FailedImage:
+        self._failed.add(ref.image_url)
+        return FailedImage(ref=ref, error=error)
 
     # --- scrapy check -------------------------------------------------------------------------------------------------
 

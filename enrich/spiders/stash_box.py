@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from scrapy.http import JsonRequest, Request, Response
 
-from enrich.items import Performer
+from enrich.identity import clean_text
+from enrich.items import GonePerformer, Performer
 from enrich.spiders.page_list import PER_PAGE, Found, PageListSpider
 from enrich.spiders.record import ListedImage, number
 from enrich.spiders.stash_box_performer import images_of, performer_of, updated_on
@@ -30,16 +31,13 @@ class StashBoxSpider(PageListSpider[Query]):
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
-    async def first_requests(self) -> AsyncIterator[Request]:
-        """The first page, which says how many there are, or the one performer asked for."""
+    def first_query(self) -> Query:
+        """The first page, or the one performer."""
         if self.performer is not None:
-            query = Query(performer=self.performer)
-        elif self.arguments.since is not None:
-            query = Query(sort="UPDATED_AT", direction="DESC")
-        else:
-            query = Query(per_page=min(self.limit or PER_PAGE, PER_PAGE))
-        # Asked again in a resumed job directory: the pages that follow are known by it.
-        yield self.query_request(query, dont_filter=True)
+            return Query(performer=self.performer)
+        if self.arguments.since is not None:
+            return Query(sort="UPDATED_AT", direction="DESC")
+        return Query(per_page=min(self.limit or PER_PAGE, PER_PAGE))
 
     def query_request(self, query: Query, *, dont_filter: bool = False) -> Request:
         """The question as the server can answer it: without the fields that it is known not to have."""
@@ -76,7 +74,7 @@ class StashBoxSpider(PageListSpider[Query]):
             self.fail_page(query, f"the server answered only part of it: {answer.errors[0]}")
         if query.performer is not None:
             if found is None:
-                self.degrade("performer", f"there is no performer {query.performer}")
+                yield from self.not_there(query.performer)
             yield from self.performers([found])
         elif isinstance(found, dict) and isinstance(found.get("performers"), list):
             yield from self._page(query, found, found["performers"])
@@ -104,6 +102,16 @@ class StashBoxSpider(PageListSpider[Query]):
     def images_of(self, entry: Mapping[str, Any]) -> Iterable[ListedImage]:
         """The pictures in the server's order."""
         return images_of(self.source.url, entry)
+
+    def question(self, performer: str) -> Query:
+        """The question that also finds who was deleted."""
+        return Query(performer=performer)
+
+    def gone(self, source_id: str, entry: Mapping[str, Any]) -> Iterator[GonePerformer]:
+        """With the performer into whom they were merged, if so."""
+        into = clean_text(entry.get("merged_into_id"))
+        merged_into = None if into is None else into.lower()
+        yield GonePerformer(source=self.name, source_id=source_id, reason="deleted", merged_into=merged_into)
 
     def left_out(self, entry: Mapping[str, Any]) -> str | None:
         """A deleted performer was merged into another, or should not have been there."""

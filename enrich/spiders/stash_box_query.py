@@ -39,6 +39,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 """Performer's fields and the parts asked of those that are objects."""
 
+ONE: Mapping[str, tuple[str, ...]] = {"merged_into_id": ()}
+"""What is asked besides of a single performer, who may have been deleted; lists hold no such."""
+
 REPLACEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {"birth_date": ("birthdate", ("date", "accuracy"))}
 """What older instances have instead: without any birth date nobody could be told to be under age."""
 
@@ -65,7 +68,7 @@ class Query(ListPage):
         if self.performer is not None:
             return {
                 "operationName": "Performer",
-                "query": f"query Performer($id: ID!) {{ findPerformer(id: $id) {{ {_selection(without)} }} }}",
+                "query": f"query Performer($id: ID!) {{ findPerformer(id: $id) {{ {_selection(without, ONE)} }} }}",
                 "variables": {"id": self.performer},
             }
         given = {"page": self.page, "per_page": self.per_page, "sort": self.sort, "direction": self.direction}
@@ -80,8 +83,8 @@ class Query(ListPage):
         return f"performer {self.performer}" if self.performer else f"page {self.page} by {self.sort} {self.direction}"
 
 
-def _selection(without: Collection[str]) -> str:
-    wanted = dict(FIELDS)
+def _selection(without: Collection[str], more: Mapping[str, tuple[str, ...]] | None = None) -> str:
+    wanted = {**FIELDS, **(more or {})}
     for name, (older, parts) in REPLACEMENTS.items():
         if name in without:
             wanted[older] = parts

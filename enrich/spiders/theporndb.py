@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -47,11 +47,9 @@ class ThePornDBSpider(PageListSpider[TPDBPage]):
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
-    async def first_requests(self) -> AsyncIterator[Request]:
-        """The first page, which says how many there are, or the one performer asked for."""
-        query = TPDBPage(per_page=min(self.limit or PER_PAGE, PER_PAGE), performer=self.performer)
-        # Asked again in a resumed job directory: the pages that follow are known by it.
-        yield self.query_request(query, dont_filter=True)
+    def first_query(self) -> TPDBPage:
+        """The first page, or the one performer."""
+        return TPDBPage(per_page=min(self.limit or PER_PAGE, PER_PAGE), performer=self.performer)
 
     def query_request(self, query: TPDBPage, *, dont_filter: bool = False) -> Request:
         """The question in its address. A second sweep asks the same addresses again."""
@@ -66,6 +64,10 @@ class ThePornDBSpider(PageListSpider[TPDBPage]):
             dont_filter=dont_filter or query.sweep > 1,
             meta=self.api_meta("Bearer", [400, 401, 403, 404, 422]),
         )
+
+    def question(self, performer: str) -> TPDBPage:
+        """The question in the address of the performer."""
+        return TPDBPage(performer=performer)
 
     def second_sweep(self) -> TPDBPage:
         """The list from its beginning: there is no other order."""
@@ -93,9 +95,9 @@ class ThePornDBSpider(PageListSpider[TPDBPage]):
             self.unexpected_page(response, "the answer holds no list of performers")
             yield from self.again(response, query, "it holds no list of performers")
 
-    def _turned_down(self, response: Response, query: TPDBPage, message: str) -> Iterator[Request]:
-        if response.status == 404 and query.performer is not None:
-            self.degrade("performer", f"there is no performer {query.performer}")
+    def _turned_down(self, response: Response, query: TPDBPage, message: str) -> Iterator[Found]:
+        if response.status == 404 and query.performer is not None and message:  # its own word, not a proxy's
+            yield from self.not_there(query.performer)
         elif response.status == 422 and query.per_page > SMALL_PAGE and _ABOUT_PAGE_SIZE.search(response.text):
             self.logger.warning("%s: %s; asking for %d a page", self.name, message, SMALL_PAGE)
             yield self.query_request(query.at(query.page, SMALL_PAGE), dont_filter=query.page == 1)
@@ -107,7 +109,7 @@ class ThePornDBSpider(PageListSpider[TPDBPage]):
             self.unexpected_page(response, "the answer holds no performer")
             yield from self.again(response, query, "it holds no performer")
             return
-        if is_site_specific(found):
+        if is_site_specific(found) and query.performer == self.performer:
             self.degrade("performer", f"{query.performer} is one site's own record of a performer; ask for its parent")
         yield from self.performers([found])
 

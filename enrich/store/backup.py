@@ -15,17 +15,22 @@ from enrich.errors import StoreError
 def back_up(source: Path, target: Path) -> None:
     """Copy the database ``source``, as it is at one moment, to ``target``, on the disk when this returns.
 
-    Raises sqlite3.Error or OSError; then ``target`` is as it was before.
+    Raises sqlite3.Error or OSError; then ``target`` is as it was before, and nothing lies beside it.
     """
     unfinished = target.with_name(target.name + ".tmp")
     unfinished.unlink(missing_ok=True)
-    with (
-        closing(sqlite3.connect(source)) as original,  # not mode=ro: that leaves -wal and -shm files behind
-        closing(sqlite3.connect(unfinished)) as copy,
-    ):
-        original.backup(copy)
-    sync(unfinished)
-    unfinished.replace(target)
+    try:
+        with (
+            closing(sqlite3.connect(source)) as original,  # not mode=ro: that leaves -wal and -shm files behind
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            original.backup(copy)
+        sync(unfinished)
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        unfinished.with_name(f"{unfinished.name}-journal").unlink(missing_ok=True)
+        raise
     sync_folder(target.parent)
 
 

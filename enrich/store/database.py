@@ -7,6 +7,8 @@ has lost, and their ids would be given to other people's faces. Writes are group
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +21,18 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from enrich.errors import StoreError
+from enrich.errors import DatabaseTrouble, StoreError
 from enrich.store.migrate import migrate
 
 BUSY_SECONDS = 60.0
 """How long a write waits for other processes' writes before it gives up."""
+
+WRITE_CACHE_KIB = 32 * 1024
+READ_CACHE_KIB = 4 * 1024
+"""What a connection keeps of the database in memory: much where it writes, little where many threads read."""
+
+_LEAST_ROOM_BYTES = 2**16
+"""What SQLite needs beside a database to open it."""
 
 EXAMPLE_URL = "sqlite:////absolute/performers.db"
 
@@ -63,6 +72,16 @@ def sqlite_path(url: URL) -> Path | None:
     return Path(url.database.removeprefix("file:"))  # the prefix of SQLite's own URIs, with ?uri=true
 
 
+def file_identity(url: str) -> tuple[int, int] | None:
+    """Which file lies at a SQLite URL, as device and number; ``None``: there is none, or it is another database."""
+    path = sqlite_path(_parse(url))
+    try:
+        found = None if path is None else path.stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
 def open_database(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """The database at ``url``, made if there is none, its schema brought up to date.
 
@@ -85,9 +104,9 @@ def open_database(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
             _refuse_foreign(engine, path)
             _use_wal(engine, path)
         migrate(engine, path)
-    except (DBAPIError, OSError) as error:
+    except (DBAPIError, sqlite3.Error, OSError) as error:
         engine.dispose()
-        raise StoreError(f"{name}: {explain(error)}") from error
+        raise DatabaseTrouble(f"{name}: {explain_at(url, error)}") from error
     except BaseException:
         engine.dispose()
         raise
@@ -98,13 +117,16 @@ def open_database(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
 def write(engine: Engine) -> Iterator[Connection]:
     """One write transaction: begun at once (``BEGIN IMMEDIATE``), committed at the end, rolled back on an error."""
     with engine.connect().execution_options(enrich_begin="BEGIN IMMEDIATE") as tx, tx.begin():
+        if engine.dialect.name == "sqlite":
+            tx.connection.cursor().execute(f"PRAGMA cache_size = -{WRITE_CACHE_KIB}")
         yield tx
 
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """A connection on which all reads see the database as it was at the first of them."""
-    with engine.connect() as connection, connection.begin():
+    one_moment = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}  # SQLite always is
+    with engine.connect().execution_options(**one_moment) as connection, connection.begin():
         yield connection
 
 
@@ -133,6 +155,21 @@ def explain(error: BaseException) -> str:
     return reason
 
 
+def explain_at(url: str, error: BaseException) -> str:
+    """The same with a look at the disk: SQLite cannot always tell one that is full, or read-only, from a broken one."""
+    reason, path = explain(error), sqlite_path(_parse(url))
+    try:
+        if path is None or not path.is_file():
+            return reason
+        if "unable to open" in str(error) and not os.access(path.parent, os.W_OK):
+            return f"cannot be written: {path.parent} is read-only; check its permissions and its disk"
+        if "disk I/O error" in str(error) and shutil.disk_usage(path.parent).free < _LEAST_ROOM_BYTES:
+            return explain(sqlite3.OperationalError("disk is full"))
+    except OSError:
+        pass
+    return reason
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -148,15 +185,17 @@ def _parse(url: str) -> URL:
 def _engine(url: URL, busy_seconds: float) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url)
-    # Every thread that reads keeps a connection, and there is no telling how many threads a process has.
-    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": busy_seconds, "check_same_thread": False})
+    # Every thread that reads keeps a connection, and there is no telling how many threads a process has. Last in,
+    # first out: else each write would go through another of the idle connections, with nothing in its cache.
+    waits = {} if "timeout" in url.query else {"timeout": busy_seconds}
+    engine = create_engine(url, max_overflow=-1, pool_use_lifo=True, connect_args={**waits, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # sqlite3 begins no transaction of its own: the handler below does
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA cache_size = -32768")
+        connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,16 @@ import numpy as np
 import numpy.typing as npt
 import voyager  # type: ignore[import-untyped]  # it ships no types
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from enrich.errors import StoreError
-from enrich.items import FloatArray
 from enrich.store.backup import sync, sync_folder
 from enrich.store.database import explain, snapshot
 from enrich.store.models import IndexSpec, database_id, index_specs
-from enrich.store.schema import embeddings
+from enrich.store.vectors import face_ids, reading
 
 __all__ = ["IndexReport", "IndexSpec", "catch_up", "check", "index_path", "index_specs", "rebuild"]
-
-CHUNK = 4096
-"""Vectors read and added at a time: 8 MB of 512 numbers."""
 
 LOCK_SECONDS = 600.0
 """How long to wait for another process that writes the index."""
@@ -76,7 +72,7 @@ def catch_up(engine: Engine, index_dir: Path, spec: IndexSpec) -> IndexReport:
     path = index_path(index_dir, spec.recogniser)
     with _clear_errors(path), _locked(path), snapshot(engine) as connection:
         _require_spec(connection, spec)
-        wanted = _face_ids(connection, spec)
+        wanted = face_ids(connection, spec)
         try:
             index = _load(connection, path, spec)
             held = np.fromiter(index.ids, np.int64, len(index.ids))
@@ -90,6 +86,8 @@ def catch_up(engine: Engine, index_dir: Path, spec: IndexSpec) -> IndexReport:
         if missing.size:
             _add(connection, index, spec, missing)
             _save(connection, index, path, spec)
+        else:
+            _remove_unfinished(path)
         return IndexReport(path, int(missing.size), len(index.ids))
 
 
@@ -98,14 +96,14 @@ def rebuild(engine: Engine, index_dir: Path, spec: IndexSpec) -> IndexReport:
     path = index_path(index_dir, spec.recogniser)
     with _clear_errors(path), _locked(path), snapshot(engine) as connection:
         _require_spec(connection, spec)
-        return _build(connection, path, spec, _face_ids(connection, spec), "as asked")
+        return _build(connection, path, spec, face_ids(connection, spec), "as asked")
 
 
 def check(engine: Engine, index_dir: Path, spec: IndexSpec) -> list[str]:
     """In what an index differs from the database, ids and vectors; empty if in nothing. Changes nothing."""
     path = index_path(index_dir, spec.recogniser)
     with _clear_errors(path), _locked(path), snapshot(engine) as connection:
-        wanted = _face_ids(connection, spec)
+        wanted = face_ids(connection, spec)
         try:
             index = _load(connection, path, spec)
         except FileNotFoundError:
@@ -175,48 +173,27 @@ def _is_ours(connection: Connection, path: Path) -> bool:
 
 
 def _add(connection: Connection, index: voyager.Index, spec: IndexSpec, ids: npt.NDArray[np.int64]) -> None:
-    for chunk, vectors in _vectors(connection, spec, ids):
-        norms = np.linalg.norm(vectors, axis=1)
-        if not np.allclose(norms, 1.0, atol=1e-3):  # Voyager would take zeros and NaN without a word
-            bad = chunk[int(np.argmax(~np.isclose(norms, 1.0, atol=1e-3)))]
-            raise StoreError(f"face {bad}: its {spec.recogniser} vector is damaged; nothing was written to the index")
-        index.add_items(vectors, ids=chunk.tolist())
+    index.resize(len(index) + ids.size)  # else every chunk would move all that is there already
+    with reading(connection, spec, ids) as chunks:
+        for chunk, vectors in chunks:
+            norms = np.linalg.norm(vectors, axis=1)
+            if not np.allclose(norms, 1.0, atol=1e-3):  # Voyager would take zeros and NaN without a word
+                bad = chunk[int(np.argmax(~np.isclose(norms, 1.0, atol=1e-3)))]
+                raise StoreError(
+                    f"face {bad}: its {spec.recogniser} vector is damaged; nothing was written to the index"
+                )
+            index.add_items(vectors, ids=chunk.tolist())
 
 
 def _differing(
     connection: Connection, index: voyager.Index, spec: IndexSpec, ids: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     found = [np.empty(0, np.int64)]
-    for chunk, vectors in _vectors(connection, spec, ids):
-        apart = np.abs(index.get_vectors(chunk.tolist()) - vectors).max(axis=1)
-        found.append(chunk[~(apart <= TOLERANCE)])  # NaN is apart too
+    with reading(connection, spec, ids) as chunks:
+        for chunk, vectors in chunks:
+            apart = np.abs(index.get_vectors(chunk.tolist()) - vectors).max(axis=1)
+            found.append(chunk[~(apart <= TOLERANCE)])  # NaN is apart too
     return np.concatenate(found)
-
-
-def _vectors(
-    connection: Connection, spec: IndexSpec, ids: npt.NDArray[np.int64]
-) -> Iterator[tuple[npt.NDArray[np.int64], FloatArray]]:
-    """The vectors of ascending face ids, chunk by chunk: ids (n,), float32 (n, dim)."""
-    columns = select(embeddings.c.face_id, embeddings.c.vector).order_by(embeddings.c.face_id)
-    for start in range(0, ids.size, CHUNK):
-        chunk = ids[start : start + CHUNK]
-        rows = connection.execute(
-            columns.where(
-                embeddings.c.recogniser == spec.recogniser,
-                embeddings.c.face_id.between(int(chunk[0]), int(chunk[-1])),
-            )
-        ).all()
-        chosen = set(chunk.tolist())
-        blobs = [row.vector for row in rows if row.face_id in chosen]
-        for face, blob in zip(chunk, blobs, strict=True):
-            if len(blob) != 4 * spec.dim:
-                raise StoreError(f"face {face}: its {spec.recogniser} vector has {len(blob)} bytes, not {4 * spec.dim}")
-        yield chunk, np.frombuffer(b"".join(blobs), "<f4").reshape(chunk.size, spec.dim).astype(np.float32)
-
-
-def _face_ids(connection: Connection, spec: IndexSpec) -> npt.NDArray[np.int64]:
-    statement = select(embeddings.c.face_id).where(embeddings.c.recogniser == spec.recogniser)
-    return np.sort(np.fromiter(connection.execute(statement).scalars(), np.int64))
 
 
 def _identity(connection: Connection, spec: IndexSpec) -> dict[str, Any]:
@@ -233,16 +210,32 @@ def _passport(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
+def _unfinished(path: Path) -> tuple[Path, Path]:
+    return path.with_suffix(".voy.tmp"), _passport(path).with_suffix(".json.tmp")
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what a process that was killed, or found no room, did not bring to its end."""
+    for unfinished in _unfinished(path):
+        unfinished.unlink(missing_ok=True)
+
+
 def _save(connection: Connection, index: voyager.Index, path: Path, spec: IndexSpec) -> None:
     """Put the index in its place in one step; whoever has the old file open goes on reading that."""
-    unfinished, passport = path.with_suffix(".voy.tmp"), _passport(path).with_suffix(".json.tmp")
-    index.save(str(unfinished))
-    sync(unfinished)
-    said = {**_identity(connection, spec), "faces": len(index.ids), "sha256": _sha256(unfinished)}
-    passport.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
-    sync(passport)
-    unfinished.replace(path)
-    passport.replace(_passport(path))
+    unfinished, passport = _unfinished(path)
+    try:
+        with unfinished.open("wb") as file:  # given a path, Voyager does not notice when the very end finds no space
+            index.save(file)
+        sync(unfinished)
+        said = {**_identity(connection, spec), "faces": len(index.ids), "sha256": _sha256(unfinished)}
+        passport.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+        sync(passport)
+        unfinished.replace(path)
+        passport.replace(_passport(path))
+    except BaseException:
+        with suppress(OSError):
+            _remove_unfinished(path)
+        raise
     sync_folder(path.parent)
 
 

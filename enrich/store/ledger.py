@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import ColumnElement
 
 from enrich.errors import StoreError
 from enrich.items import ImageRef, Mode, Reason
+from enrich.store.database import utc_in
+from enrich.store.prepared import Prepared
 from enrich.store.schema import faces, images, merged_ids, performers, stashbox_ids
 
 Outcome = Literal["accepted", "rejected", "failed", "pending"]
@@ -20,6 +23,7 @@ LIMIT_REASONS = frozenset({"source_limit", "total_limit"})
 
 FIRST_RETRY_SECONDS = 15 * 60
 LONGEST_RETRY_SECONDS = 7 * 24 * 3600
+"""No wait is longer, so a time to try again that is further off was written by a clock gone wrong, and has come."""
 
 
 class OrphanImage(StoreError):  # noqa: N818  # what it is, not only that it is an error
@@ -37,6 +41,17 @@ class Limits:
     source: int | None = None
     total: int | None = None
 
+    def reached(self, held: Mapping[str, int], source: str) -> Reason | None:
+        """The limit that leaves no room for a face of ``source`` beside those ``held`` (source -> number)."""
+        if self.source is not None and held.get(source, 0) >= self.source:
+            return "source_limit"
+        if self.total is not None and sum(held.values()) >= self.total:
+            return "total_limit"
+        return None
+
+
+NO_LIMITS = Limits()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -47,6 +62,16 @@ class Decision:
     reason: Reason | None = None
     face_id: int | None = None
     repeated: bool = False
+
+
+def has_come(next_try_at: str | None, at: str) -> bool:
+    """Whether it is time to try again. Times as text."""
+    return next_try_at is None or not at < next_try_at <= utc_in(LONGEST_RETRY_SECONDS, at)
+
+
+def is_time(next_try_at: ColumnElement[Any], at: str) -> ColumnElement[bool]:
+    """The same of a column."""
+    return or_(next_try_at.is_(None), next_try_at <= at, next_try_at > utc_in(LONGEST_RETRY_SECONDS, at))
 
 
 def retry_seconds(attempts: int) -> int:
@@ -73,21 +98,20 @@ KNOWN_ID = select(
     )
 )
 """Our id of the stash-box ``source``'s performer ``id``, also by an id that was merged into another."""
-_EXISTS = select(performers.c.id).where(performers.c.id == bindparam("id"))
-_ROW = select(images).where(
-    images.c.source == bindparam("source"),
-    images.c.performer_id == bindparam("performer"),
-    images.c.image_url == bindparam("url"),
-)
-_SETTLE = update(images).where(images.c.id == bindparam("row_id"))
-_COUNTS = select(func.count(), func.count().filter(faces.c.source_endpoint == bindparam("source"))).where(
-    faces.c.performer_id == bindparam("performer")
+_KNOWN = Prepared(KNOWN_ID, "source", "id")
+_EXISTS = Prepared(select(performers.c.id).where(performers.c.id == bindparam("id")), "id")
+_FACES_OF = Prepared(
+    select(faces.c.source_endpoint, func.count())
+    .where(faces.c.performer_id == bindparam("performer"))
+    .group_by(faces.c.source_endpoint),
+    "performer",
 )
 
 
 def known_performer(connection: Connection, source: str, source_id: str) -> int | None:
     """Our id of a stash-box's performer, also by an id that was merged into another."""
-    found: int | None = connection.execute(KNOWN_ID, {"source": source, "id": source_id}).scalar()
+    found: int | None
+    (found,) = _KNOWN.on(connection).first(source, source_id)
     return found
 
 
@@ -95,8 +119,7 @@ def owner(connection: Connection, ref: ImageRef) -> int | None:
     """Our id of the performer whose picture it is, if the database knows them."""
     if ref.performer_id is None:
         return None if ref.source_id is None else known_performer(connection, ref.source, ref.source_id)
-    found: int | None = connection.execute(_EXISTS, {"id": ref.performer_id}).scalar()
-    return found
+    return ref.performer_id if _EXISTS.on(connection).first(ref.performer_id) else None
 
 
 def require_owner(tx: Connection, ref: ImageRef) -> int:
@@ -108,44 +131,22 @@ def require_owner(tx: Connection, ref: ImageRef) -> int:
     return performer
 
 
-def ledger_row(connection: Connection, ref: ImageRef, performer: int) -> Row[Any] | None:
-    """The ledger's row of a performer's picture."""
-    return connection.execute(_ROW, {"source": ref.source, "performer": performer, "url": ref.image_url}).first()
-
-
-def is_settled(row: Row[Any] | None) -> TypeGuard[Row[Any]]:
-    """Whether the last word on a picture is spoken: accepted, or rejected for good."""
-    return row is not None and (
-        row.outcome == "accepted" or (row.outcome == "rejected" and row.reason not in LIMIT_REASONS)
-    )
+def faces_of(connection: Connection, performer: int) -> dict[str, int]:
+    """How many faces a performer has of each source."""
+    return dict(_FACES_OF.on(connection).all(performer))
 
 
 def limit_reached(connection: Connection, performer: int, source: str, limits: Limits) -> Reason | None:
     """``source_limit`` or ``total_limit`` if the performer has all the faces they may have; else ``None``."""
     if limits.source is None and limits.total is None:
         return None
-    total, of_source = connection.execute(_COUNTS, {"performer": performer, "source": source}).one()
-    if limits.source is not None and of_source >= limits.source:
-        return "source_limit"
-    if limits.total is not None and total >= limits.total:
-        return "total_limit"
-    return None
+    return limits.reached(faces_of(connection, performer), source)
 
 
 def enter_pending(tx: Connection, refs: Iterable[ImageRef], performer: int, mode: Mode, at: str) -> int:
     """Enter pictures that are not in the ledger as pending; the number of new ones."""
     rows = [{**described(ref, performer), "mode": mode, "outcome": "pending", "created_at": at} for ref in refs]
     return insert_missing(tx, images, rows)
-
-
-def settle(
-    tx: Connection, row: Row[Any] | None, ref: ImageRef, performer: int, at: str, values: dict[str, Any]
-) -> None:
-    """Write what became of a picture: into its row, or as a new one."""
-    if row is not None:
-        tx.execute(_SETTLE, {"row_id": row.id, **values})
-        return
-    tx.execute(insert(images), {**described(ref, performer), "created_at": at, **values})
 
 
 def described(ref: ImageRef, performer: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,10 +13,22 @@ from sqlalchemy import Connection, Engine, bindparam, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from enrich.errors import StoreError
-from enrich.items import FloatArray, ImageRef, Lookup, Mode, Reason
+from enrich.items import FloatArray, ImageRef, Lookup, Mode, Performer, Reason
 from enrich.store.database import utc_text
-from enrich.store.due import candidates, due_performers, due_pictures
-from enrich.store.ledger import KNOWN_ID, LIMIT_REASONS, Limits, Outcome, known_performer, limit_reached, owner
+from enrich.store.due import candidates, due_performers, due_pictures, owners_of_due_pictures
+from enrich.store.forgotten import ForgottenPerformer, admit, all_marks, is_remembered
+from enrich.store.gone import ids_there
+from enrich.store.ledger import (
+    KNOWN_ID,
+    LIMIT_REASONS,
+    Limits,
+    Outcome,
+    has_come,
+    known_performer,
+    limit_reached,
+    owner,
+)
+from enrich.store.prepared import Prepared
 from enrich.store.readers import Readers
 from enrich.store.schema import (
     aliases,
@@ -30,20 +42,24 @@ from enrich.store.schema import (
 _PICTURE = select(
     images.c.outcome, images.c.reason, images.c.next_try_at, images.c.performer_id, images.c.face_id
 ).where(images.c.source == bindparam("source"), images.c.image_url == bindparam("url"))
-_STATE = _PICTURE.where(images.c.performer_id == bindparam("performer"))
-_STATE_BY_SOURCE_ID = _PICTURE.where(images.c.performer_id == KNOWN_ID.scalar_subquery())
-_SHA256 = (
+_STATE = Prepared(_PICTURE.where(images.c.performer_id == bindparam("performer")), "source", "url", "performer")
+_STATE_BY_SOURCE_ID = Prepared(
+    _PICTURE.where(images.c.performer_id == KNOWN_ID.scalar_subquery()), "source", "url", "id"
+)
+_SHA256 = Prepared(
     select(images.c.performer_id)
     .where(images.c.sha256 == bindparam("sha256"), images.c.outcome == "accepted")
     .order_by(images.c.id)
-    .limit(1)
+    .limit(1),
+    "sha256",
 )
-_VECTORS = (
+_VECTORS = Prepared(
     select(embeddings.c.face_id, embeddings.c.vector)
     .join(faces, faces.c.id == embeddings.c.face_id)
     .where(faces.c.performer_id == bindparam("performer"), embeddings.c.recogniser == bindparam("recogniser"))
-    .order_by(embeddings.c.face_id)
-)
+    .order_by(embeddings.c.face_id),
+    "performer", "recogniser",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +81,23 @@ class Library:
     """Reads of one database for one crawl, from any thread (each has its connection); each read sees the newest.
 
     ``limits``: the crawl's. ``refresh_after``: a look-up older than this is made again; ``None``: never.
+    ``priorities``: as in ``save_performer``.
     """
 
-    def __init__(self, engine: Engine, *, limits: Limits | None = None, refresh_after: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        limits: Limits | None = None,
+        refresh_after: timedelta | None = None,
+        priorities: Mapping[str, int] | None = None,
+    ) -> None:
         self.engine = engine
+        self.priorities = priorities or {}
         self.limits = limits or Limits()
         self.refresh_after = refresh_after
         self._readers = Readers.of(engine)
+        self._forgotten: frozenset[str] | None = None
 
     def close(self) -> None:
         """Nothing is read afterwards; with the last library of a database its connections are given back."""
@@ -81,19 +107,17 @@ class Library:
 
     def image_state(self, ref: ImageRef) -> ImageState | None:
         """What the ledger says of a picture; ``None`` if it does not know it."""
-        which = {"source": ref.source, "url": ref.image_url}
-        if ref.performer_id is not None:
-            row = self._connection().execute(_STATE, {**which, "performer": ref.performer_id}).first()
-        else:
-            row = self._connection().execute(_STATE_BY_SOURCE_ID, {**which, "id": ref.source_id}).first()
+        state, whose = (_STATE_BY_SOURCE_ID, ref.source_id) if ref.performer_id is None else (_STATE, ref.performer_id)
+        row = state.on(self._connection()).first(ref.source, ref.image_url, whose)
         if row is None:
             return None
+        outcome, reason, next_try_at, performer, face_id = row
         due = (
-            row.outcome == "pending"
-            or (row.outcome == "failed" and (row.next_try_at is None or row.next_try_at <= utc_text()))
-            or row.reason in LIMIT_REASONS
+            outcome == "pending"
+            or (outcome == "failed" and has_come(next_try_at, utc_text()))
+            or reason in LIMIT_REASONS
         )
-        return ImageState(row.outcome, row.reason, due, row.performer_id, row.face_id)
+        return ImageState(outcome, reason, due, performer, face_id)
 
     def image_decided(self, ref: ImageRef) -> bool:
         """Whether the ledger holds a verdict on the picture, or says that it is too early to try again."""
@@ -106,20 +130,30 @@ class Library:
         return None if performer is None else limit_reached(self._connection(), performer, ref.source, self.limits)
 
     def due_images(
-        self, source: str, *, after: int = 0, batch: int = 500, now: datetime | None = None
+        self, source: str, *, after: int = 0, batch: int = 50, now: datetime | None = None
     ) -> list[tuple[int, ImageRef]]:
-        """Pictures still to be fetched, with their keys, in key order, at most ``batch`` beyond the key ``after``.
+        """All pictures still to be fetched of the next ``batch`` performers beyond the id ``after`` who have any.
 
-        Pending ones, failed ones whose time has come, those left out by a limit; none of a performer without room.
+        Each with its performer's id, in the order of these. Pending ones, failed ones whose time has come, those left
+        out by a limit; none of a performer without room.
         """
-        statement = due_pictures(source, after=after, limits=self.limits, now=now).limit(batch)
-        rows = self._connection().execute(statement).all()
-        return list({row.id: (row.id, _ref(row)) for row in rows}.values())
+        connection = self._connection()
+        while True:
+            owners = owners_of_due_pictures(source, after=after, batch=batch, limits=self.limits, now=now)
+            found = connection.execute(owners).scalars().all()
+            rows = connection.execute(due_pictures(source, found, now=now)).all() if found else ()
+            if rows or not found:
+                return list({row.id: (row.performer_id, _ref(row)) for row in rows}.values())
+            after = found[-1]  # another process has done all of theirs meanwhile
 
     def sha256_known(self, sha256: str) -> int | None:
         """Our id of the performer of whom a picture of these very bytes was accepted."""
-        found: int | None = self._connection().execute(_SHA256, {"sha256": sha256}).scalar()
-        return found
+        row = _SHA256.on(self._connection()).first(sha256)
+        return row[0] if row else None
+
+    def is_forgotten_picture(self, ref: ImageRef) -> bool:
+        """Whether it is a picture of a stash-box's performer who was forgotten."""
+        return ref.source_id is not None and is_remembered(self._connection(), "person", ref.source, ref.source_id)
 
     # --- performers ---------------------------------------------------------------------------------------------------
 
@@ -127,14 +161,33 @@ class Library:
         """Our id of a stash-box's performer."""
         return known_performer(self._connection(), source, source_id)
 
+    def ids_there(self, source: str) -> list[str]:
+        """The ids that performers have at a stash-box, without those that are known to be gone."""
+        return ids_there(self._connection(), source)
+
+    def is_forgotten(self, said: Performer) -> bool:
+        """Whether what a source says is of a performer who must not be stored again.
+
+        By what was forgotten when the crawl began: writing has the last word.
+        """
+        if self._forgotten is None:
+            self._forgotten = all_marks(self._connection())
+        if not self._forgotten:
+            return False
+        try:
+            admit(self._connection(), said, self.priorities, self._forgotten)
+        except ForgottenPerformer:
+            return True
+        return False
+
     def vectors(self, ref: ImageRef, recogniser: str) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """Face ids (n,) and unit vectors (n, dim) that the picture's performer has; empty for an unknown one."""
         performer = self._owner(ref)
-        rows = self._connection().execute(_VECTORS, {"performer": performer, "recogniser": recogniser}).all()
+        rows = _VECTORS.on(self._connection()).all(performer, recogniser)
         if not rows:
             return np.empty(0, np.int64), np.empty((0, 0), np.float32)
-        matrix = np.frombuffer(b"".join(row.vector for row in rows), "<f4").reshape(len(rows), -1)
-        return np.array([row.face_id for row in rows], np.int64), matrix.astype(np.float32, copy=False)
+        matrix = np.frombuffer(b"".join(blob for _, blob in rows), "<f4").reshape(len(rows), -1)
+        return np.array([face for face, _ in rows], np.int64), matrix.astype(np.float32, copy=False)
 
     def lookups_by_url(
         self,

@@ -17,6 +17,7 @@ from enrich.store.schema import (
     stashbox_ids,
     tattoos,
 )
+from enrich.store.schema import gone as gone_there
 
 
 def take_over_merged(tx: Connection, source: str, performer: int, merged: tuple[str, ...], at: str) -> tuple[int, ...]:
@@ -37,7 +38,8 @@ def take_over_merged(tx: Connection, source: str, performer: int, merged: tuple[
                     stashbox_ids.c.endpoint == source, stashbox_ids.c.stashbox_performer_id == old
                 )
             )
-            tx.execute(delete(profiles).where(profiles.c.source == source, profiles.c.source_id == old))
+            for table in (profiles, gone_there):
+                tx.execute(delete(table).where(table.c.source == source, table.c.source_id == old))
             if other != performer:
                 absorb(tx, performer, other)
                 gone.append(other)
@@ -70,7 +72,7 @@ def absorb(tx: Connection, keep: int, gone: int) -> None:
     tx.execute(delete(lookups).where(lookups.c.performer_id == gone))
     for derived in (aliases, tattoos, piercings):  # made anew from the profiles
         tx.execute(delete(derived).where(derived.c.performer_id == gone))
-    for table in (images, faces, external_urls, stashbox_ids, merged_ids, profiles):
+    for table in (images, faces, external_urls, stashbox_ids, merged_ids, profiles, gone_there):
         tx.execute(update(table).where(table.c.performer_id == gone).values(performer_id=keep))
     tx.execute(
         update(performers)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from importlib.resources import as_file, files
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from alembic.config import Config
@@ -22,8 +25,7 @@ def migrate(engine: Engine, path: Path | None, more_versions: Iterable[Path] = (
     """Run the revisions the database lacks. ``path``: its file, for the backup. ``more_versions``: folders of further
     revisions. Raises StoreError for a database that a newer program has changed.
     """
-    with as_file(files("enrich.store")) as store:
-        folder = store / "migrations"
+    with _migrations() as folder:
         script = ScriptDirectory(folder, version_locations=[folder / "versions", *more_versions])
         head = script.get_current_head()
         with engine.connect() as connection:
@@ -36,6 +38,35 @@ def migrate(engine: Engine, path: Path | None, more_versions: Iterable[Path] = (
         with engine.connect().execution_options(enrich_begin="BEGIN IMMEDIATE") as connection, connection.begin():
             if _revision(connection) == found:  # else another process was quicker, and has done it all
                 _upgrade(connection, script)
+
+
+def newest_revision() -> str:
+    """The schema that this program brings a database to."""
+    with _migrations() as folder:
+        head = ScriptDirectory(folder).get_current_head()
+    assert head is not None
+    return head
+
+
+@contextmanager
+def _migrations() -> Iterator[Path]:
+    """The folder of revisions; a copy where they lie in an egg, as under Scrapyd: Alembic reads no zip file."""
+    found = files("enrich.store") / "migrations"
+    if isinstance(found, Path):
+        yield found
+        return
+    with TemporaryDirectory(prefix="enrich-migrations-") as folder:
+        _copy(found, Path(folder))
+        yield Path(folder)
+
+
+def _copy(found: Traversable, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for inside in found.iterdir():
+        if inside.is_dir():
+            _copy(inside, folder / inside.name)
+        else:
+            (folder / inside.name).write_bytes(inside.read_bytes())
 
 
 def _revision(connection: Connection) -> str | None:

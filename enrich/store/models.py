@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, or_, select
 
 from enrich.errors import StoreError
+from enrich.store.prepared import Prepared
 from enrich.store.schema import meta
 
 
@@ -20,18 +21,18 @@ class IndexSpec:
     model: str
 
 
-_VALUES = select(meta.c.key, meta.c.value)
+_VALUES = Prepared(select(meta.c.key, meta.c.value))
 
 
 def database_id(connection: Connection) -> str:
     """The database's own name for itself, given at its making: tells its index from another's."""
-    value: str = connection.execute(_VALUES.where(meta.c.key == "database_id")).one().value
+    value: str = dict(_VALUES.on(connection).all())["database_id"]
     return value
 
 
 def index_specs(connection: Connection) -> tuple[IndexSpec, ...]:
     """What the database has vectors of; empty before the first face."""
-    values = {row.key: row.value for row in connection.execute(_VALUES)}
+    values = dict(_VALUES.on(connection).all())
     return tuple(
         IndexSpec(key.removeprefix("dim:"), int(value), values["model"])
         for key, value in sorted(values.items())
@@ -48,8 +49,14 @@ def require_model(tx: Connection, model: str, dims: Mapping[str, int]) -> None:
     if problem is not None:
         raise StoreError(problem)
     if not index_specs(tx):
-        rows = {"model": model} | {f"dim:{name}": str(dim) for name, dim in dims.items()}
-        tx.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
+        bind_model(tx, model, dims)
+
+
+def bind_model(tx: Connection, model: str, dims: Mapping[str, int]) -> None:
+    """Say that the database's vectors are of this pack, whatever was said before."""
+    tx.execute(delete(meta).where(or_(meta.c.key == "model", meta.c.key.startswith("dim:", autoescape=True))))
+    rows = {"model": model} | {f"dim:{name}": str(dim) for name, dim in dims.items()}
+    tx.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
 
 
 def model_problem(connection: Connection, model: str, dims: Mapping[str, int]) -> str | None:
@@ -60,7 +67,8 @@ def model_problem(connection: Connection, model: str, dims: Mapping[str, int]) -
     if specs[0].model != model:
         return (
             f"the database holds vectors of model pack {specs[0].model}, MODEL_PACK is {model}; "
-            "vectors of two packs cannot be compared: set MODEL_PACK back, or use another DATA_DIR"
+            "vectors of two packs cannot be compared: set MODEL_PACK back, use another DATA_DIR, "
+            "or have all faces embedded anew: `scrapy index --reembed`"
         )
     held = {spec.recogniser: spec.dim for spec in specs}
     if held != dict(dims):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from enrich.identity import identify
 from enrich.items import Performer, RefusedPerformer
 from enrich.store.database import utc_text
 from enrich.store.derive import UrlConflict, derive, profile_data
+from enrich.store.forget import forget_performers
+from enrich.store.forget_files import owe
+from enrich.store.forget_traces import delete_performers
+from enrich.store.forgotten import admit, keep_out
+from enrich.store.gone import is_back
 from enrich.store.ledger import OrphanPerformer, enter_pending, known_performer
 from enrich.store.lookups import end_lookup, enter_lookup
 from enrich.store.merge import absorb, take_over_merged
@@ -53,9 +59,10 @@ def save_performer(
 
     ``priorities``: the stash-boxes, whose word on a column counts by the lower number. A reference site (the item
     names our id) adds aliases and links, and its lookup is entered as done. Raises OrphanPerformer if that id is not
-    in the database.
+    in the database, ForgottenPerformer for who must not be in it again.
     """
     at = utc_text(now)
+    performer = admit(tx, performer, priorities)
     if performer.performer_id is not None:
         return _save_page(tx, performer, performer.performer_id, priorities, run, at)
     ours = known_performer(tx, performer.source, performer.source_id)
@@ -63,7 +70,9 @@ def save_performer(
     if ours is not None and _was_merged(tx, performer):  # a page crawled late: the id it was merged into has the word
         new = enter_pending(tx, performer.images, ours, performer.mode, at)
         return SavedPerformer(performer_id=ours, new_images=new)
-    if ours is None:
+    if ours is not None:
+        is_back(tx, performer.source, performer.source_id)
+    else:
         known = resolve(tx, performer, priorities)
         created = not known
         ours, *same = known or [_create(tx, performer.name, at)]
@@ -87,12 +96,30 @@ def save_performer(
 def remove_performer(
     tx: Connection, refused: RefusedPerformer, *, run: Run | None = None, now: datetime | None = None
 ) -> bool:
-    """Remove a performer who must not be stored, with all that is stored of them; whether there was anything."""
+    """Remove a performer who must not be stored, with all that is stored of them; whether there was anything.
+
+    The page of a reference site that was forgotten says nothing of the performer it was asked for: only that search is
+    entered as ``skipped``.
+    """
+    at = utc_text(now)
+    count(tx, run, at, performers=1)
     ours = refused.performer_id
+    if refused.reason == "forgotten":
+        keep_out(tx, refused, at)
+        if ours is not None:
+            with suppress(OrphanPerformer):
+                enter_lookup(tx, refused.source, refused.mode, ours, "skipped", "forgotten", at)
+            return False
     if ours is None:
         ours = known_performer(tx, refused.source, refused.source_id)
-    count(tx, run, utc_text(now), performers=1)
-    return ours is not None and tx.execute(delete(performers).where(performers.c.id == ours)).rowcount > 0
+    if ours is None:
+        return False
+    if refused.reason == "forgotten":  # known under another id, with which the stash-box has merged this one
+        return forget_performers(tx, [ours], now=now) > 0
+    found = delete_performers(tx, [ours]) > 0
+    if found:
+        owe(tx)
+    return found
 
 
 def _save_page(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, Row, and_, or_, select
 
 from enrich.identity import UrlIdentity, identify, names_match
 from enrich.items import Performer
@@ -15,6 +16,8 @@ from enrich.store.schema import aliases, external_urls, performers, stashbox_ids
 SURE_ENOUGH = 0.8
 """From this confidence on two links with one identity mean one person, if the names agree too."""
 
+_AT_ONCE = 100
+
 
 def identities(urls: Iterable[str]) -> dict[tuple[str, str], tuple[str, UrlIdentity]]:
     """Links by what they identify, ``(site, id) -> (url, identity)``; of two links with one identity the first."""
@@ -23,6 +26,19 @@ def identities(urls: Iterable[str]) -> dict[tuple[str, str], tuple[str, UrlIdent
         identity = identify(url)
         if identity is not None:
             found.setdefault(identity.key, (url, identity))
+    return found
+
+
+def links_with(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[Row[Any]]:
+    """The stored links with these identities, each found by the index."""
+    found: list[Row[Any]] = []
+    for start in range(0, len(keys), _AT_ONCE):
+        # Not (site, id) IN (...), for which SQLite reads the whole table.
+        each = (
+            and_(external_urls.c.site == site, external_urls.c.normalized_id == number)
+            for site, number in keys[start : start + _AT_ONCE]
+        )
+        found += connection.execute(select(external_urls).where(or_(*each))).all()
     return found
 
 
@@ -80,11 +96,7 @@ def _may_be_one(tx: Connection, candidates: list[int]) -> bool:
 def _of_shared_links(tx: Connection, performer: Performer, keys: list[tuple[str, str]]) -> list[int]:
     if not keys:
         return []
-    owners = tx.execute(
-        select(external_urls.c.performer_id).where(
-            tuple_(external_urls.c.site, external_urls.c.normalized_id).in_(keys)
-        )
-    ).scalars()
+    owners = (row.performer_id for row in links_with(tx, keys))
     fitting = [one for one, _ in Counter(owners).most_common() if _fits(tx, one, performer)]
     return fitting if len(fitting) == 1 else []
 

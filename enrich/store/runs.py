@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Text, bindparam, func, insert, select, update
 
 from enrich.items import Mode
 from enrich.store.database import utc_in, utc_text
+from enrich.store.prepared import Prepared
 from enrich.store.schema import runs, scrape_progress
 
 SILENT_SECONDS = 300
@@ -27,6 +28,7 @@ class Run:
     id: int
     source: str
     mode: Mode
+    started_at: str = ""
 
     @property
     def key(self) -> str:
@@ -34,7 +36,7 @@ class Run:
         return self.source if self.mode == "api" else f"{self.source}:{self.mode}"
 
 
-_COUNT = (
+_COUNT = Prepared(
     update(runs)
     .where(runs.c.id == bindparam("run"))
     .values(
@@ -42,9 +44,10 @@ _COUNT = (
         faces_added=runs.c.faces_added + bindparam("n_faces"),
         errors=runs.c.errors + bindparam("n_errors"),
         heartbeat_at=bindparam("at"),
-    )
-)
-_PROGRESS = (
+    ),
+    "n_performers", "n_faces", "n_errors", "at", "run",
+)  # fmt: skip
+_PROGRESS = Prepared(
     update(scrape_progress)
     .where(scrape_progress.c.source == bindparam("key"))
     .values(
@@ -53,8 +56,9 @@ _PROGRESS = (
         errors=scrape_progress.c.errors + bindparam("n_errors"),
         last_processed_id=func.coalesce(bindparam("last", type_=Text), scrape_progress.c.last_processed_id),
         last_processed_time=bindparam("at"),
-    )
-)
+    ),
+    "n_processed", "n_faces", "n_errors", "last", "at", "key",
+)  # fmt: skip
 
 
 def start_run(
@@ -80,7 +84,7 @@ def start_run(
         "host": socket.gethostname(),
         "pid": os.getpid(),
     }
-    return Run(tx.execute(insert(runs).values(values).returning(runs.c.id)).scalar_one(), source, mode)
+    return Run(tx.execute(insert(runs).values(values).returning(runs.c.id)).scalar_one(), source, mode, at)
 
 
 def beat(tx: Connection, run: Run, *, expected: int | None = None, now: datetime | None = None) -> None:
@@ -126,9 +130,8 @@ def count(
     if run is None:
         return
     last = None if last_id is None else str(last_id)
-    counts = {"n_faces": faces, "n_errors": errors, "at": at}
-    tx.execute(_COUNT, {"run": run.id, "n_performers": performers, **counts})
-    if not tx.execute(_PROGRESS, {"key": run.key, "n_processed": processed, "last": last, **counts}).rowcount:
+    _COUNT.on(tx).run(performers, faces, errors, at, run.id)
+    if not _PROGRESS.on(tx).run(processed, faces, errors, last, at, run.key):
         values = {"source": run.key, "last_processed_id": last, "last_processed_time": at}
         counted = {"performers_processed": processed, "faces_added": faces, "errors": errors}
         tx.execute(insert(scrape_progress), {**values, **counted})
@@ -136,7 +139,9 @@ def count(
 
 def is_running(row: Mapping[str, Any], now: datetime | None = None) -> bool:
     """Whether the process of an unfinished run lives; on another machine: whether it was heard of lately."""
-    if row["finished_at"] is not None or utc_in(SILENT_SECONDS, row["heartbeat_at"]) < utc_text(now):
+    at = utc_text(now)
+    heard_of_lately = utc_in(-SILENT_SECONDS, at) <= row["heartbeat_at"] <= utc_in(SILENT_SECONDS, at)
+    if row["finished_at"] is not None or not heard_of_lately:
         return False
     return row["host"] != socket.gethostname() or _lives(row["pid"])
 

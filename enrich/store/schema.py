@@ -119,7 +119,7 @@ faces = Table(
     Column("source_endpoint", Text, nullable=False),
     Column("quality_score", Float),
     Column("created_at", Text, server_default=_NOW),
-    Index("idx_faces_performer", "performer_id"),
+    Index("idx_faces_performer", "performer_id", "source_endpoint"),
     sqlite_autoincrement=True,
 )
 
@@ -219,8 +219,6 @@ images = Table(
     Column("decided_at", Text),
     UniqueConstraint("source", "performer_id", "image_url"),
     Index("idx_images_performer", "performer_id"),
-    Index("idx_images_sha256", "sha256"),
-    Index("idx_images_face", "face_id"),
     sqlite_autoincrement=True,
 )
 """The ledger: one row for every picture of a performer at a source; pending, accepted, rejected or failed."""
@@ -228,7 +226,15 @@ images = Table(
 OPEN_IMAGE = text("(outcome IN ('pending', 'failed') OR reason IN ('source_limit', 'total_limit'))")
 """True of pictures whose last word is not spoken; word for word the condition of the index ``idx_images_open``."""
 
-Index("idx_images_open", images.c.source, images.c.id, sqlite_where=OPEN_IMAGE, postgresql_where=OPEN_IMAGE)
+Index(
+    "idx_images_open",
+    *(images.c[name] for name in ("source", "performer_id", "next_try_at", "outcome", "reason")),
+    sqlite_where=OPEN_IMAGE,
+    postgresql_where=OPEN_IMAGE,
+)
+_KNOWN_BYTES, _HAS_FACE = images.c.sha256.is_not(None), images.c.face_id.is_not(None)
+Index("idx_images_sha256", images.c.sha256, sqlite_where=_KNOWN_BYTES, postgresql_where=_KNOWN_BYTES)
+Index("idx_images_face", images.c.face_id, sqlite_where=_HAS_FACE, postgresql_where=_HAS_FACE)
 
 lookups = Table(
     "lookups",
@@ -298,4 +304,67 @@ meta = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""``database_id``; ``model``: fingerprint of the pack the vectors are of; ``dim:<recogniser>``: its vectors' length."""
+"""``database_id``; ``salt`` of the forgotten; ``model``: fingerprint of the pack the vectors are of;
+``dim:<recogniser>``: its vectors' length."""
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("forgotten_at", Text, nullable=False),
+)
+"""Salted hashes of the ids and links of performers who were forgotten: what they match is never stored again."""
+
+gone = Table(
+    "gone",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    _performer(),
+    Column("reason", Text, nullable=False),
+    Column("found_at", Text, nullable=False),
+    PrimaryKeyConstraint("source", "source_id"),
+    Index("idx_gone_performer", "performer_id"),
+)
+"""Performers whom their stash-box no longer has. ``reason``: ``deleted`` or ``not_found``."""
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("format", Text, nullable=False),
+    Column("exported_at", Text, nullable=False),
+)
+"""Folders (absolute paths) that hold an export of this database: who is forgotten has to go from them too."""
+
+reembedded = Table(
+    "reembedded",
+    metadata,
+    Column("face_id", Integer, ForeignKey("faces.id", ondelete="CASCADE"), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_at", Text),
+    Column("sha256", Text),
+    Column("box_px", JSON(none_as_null=True)),
+    Column("landmarks_px", JSON(none_as_null=True)),
+    Column("confidence", Float),
+    Column("yaw_deg", Float),
+    Column("quality_score", Float),
+    Column("decided_at", Text, nullable=False),
+    PrimaryKeyConstraint("face_id", "model"),
+)
+"""Faces on their way to another model pack, whose fingerprint is ``model``: ``done`` (where it was found is here, its
+vectors are in ``new_embeddings``), ``lost`` (``reason``) or ``failed`` (to be tried again). Empty but for that time."""
+
+new_embeddings = Table(
+    "new_embeddings",
+    metadata,
+    Column("face_id", Integer, ForeignKey("faces.id", ondelete="CASCADE"), nullable=False),
+    Column("recogniser", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("face_id", "model", "recogniser"),
+)
+"""Vectors of a pack that the database is not of yet; as ``embeddings``, which they replace all at once."""

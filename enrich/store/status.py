@@ -11,7 +11,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, func, select
 
 from enrich.store.database import snapshot
+from enrich.store.gone import gone_counts, gone_everywhere
 from enrich.store.models import index_specs
+from enrich.store.reembed import Progress, begun, progress
 from enrich.store.runs import is_running
 from enrich.store.schema import external_urls, faces, images, lookups, performers, runs, scrape_progress
 
@@ -29,6 +31,7 @@ class SourceStatus:
     ``performers``: new or changed ones. ``images``: by outcome; ``reasons``: the rejected ones by reason.
     ``lookups``: by outcome. ``run_refused``: performers who must not be stored, by reason. ``run_degraded``: what was
     not as it should be. ``robots_ignored``: the reason for which the last run did not obey robots.txt.
+    ``gone``: performers whom the stash-box no longer has.
     """
 
     source: str
@@ -52,11 +55,15 @@ class SourceStatus:
     run_refused: Mapping[str, int] = field(default_factory=dict)
     run_degraded: tuple[str, ...] = ()
     robots_ignored: str | None = None
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The whole database. ``recognisers``: name -> length of its vectors."""
+    """The whole database. ``recognisers``: name -> length of its vectors. ``reembedding``: the way to another pack.
+
+    ``gone``: performers whom none of their stash-boxes has any more.
+    """
 
     database: str
     performers: int = 0
@@ -68,6 +75,8 @@ class Status:
     reasons: Mapping[str, int] = field(default_factory=dict)
     model: str | None = None
     recognisers: Mapping[str, int] = field(default_factory=dict)
+    reembedding: Progress | None = None
+    gone: int = 0
     sources: tuple[SourceStatus, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -95,6 +104,8 @@ def status(engine: Engine, database: str, *, now: datetime | None = None) -> Sta
             reasons=_added(source.reasons for source in sources),
             model=specs[0].model if specs else None,
             recognisers={spec.recogniser: spec.dim for spec in specs},
+            reembedding=next((progress(connection, model) for model in begun(connection)), None),
+            gone=len(gone_everywhere(connection)),
             sources=sources,
         )
 
@@ -117,6 +128,8 @@ def _sources(connection: Connection, now: datetime) -> tuple[SourceStatus, ...]:
     for row in connection.execute(select(scrape_progress)):
         source, _, mode = row.source.partition(":")
         found[source, mode or "api"].update(performers=row.performers_processed, errors=row.errors)
+    for name, number in gone_counts(connection).items():
+        found[name, "api"]["gone"] = number
     for one in found.values():
         one["faces"] = one["images"].get("accepted", 0)
     ordered = sorted(found.items(), key=lambda item: (item[0][1] != "api", item[0][0], item[0][1] or ""))

@@ -44,6 +44,7 @@ def data_dir(tmp_path: Path) -> Path:
     """A database with one face."""
     face = Face(
         box_px=np.zeros(4, np.float32), landmarks_px=np.zeros((5, 2), np.float32), confidence=1.0, yaw_deg=0.0,
+        pitch_deg=0.0, roll_deg=0.0, visible=1.0, sharpness=0.75, exposure=0.95,
         crop=np.zeros((112, 112, 3), np.uint8),
     )  # fmt: skip
     image = EmbeddedImage(

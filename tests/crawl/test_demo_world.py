@@ -39,6 +39,10 @@ def crawled(
         finished = scrapy(*arguments)
         assert finished.code == 0, finished.err
         assert finished.lines == []
+        assert "'scheduler/enqueued/disk'" in finished.err
+        assert "scheduler/unserializable" not in finished.err, "every request can go to the job directory"
+        left = [path.name for job in (scrapy.data_dir / "jobs").iterdir() for path in job.iterdir()]
+        assert set(left) == {"lock"}
     return scrapy, pack, world.requests()
 
 

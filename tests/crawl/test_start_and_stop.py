@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from enrich.demo.running import RunningWorld
+from enrich.store.database import database_url, open_database
 from tests.conftest import Scrapy
 from tests.crawl import ledger
+from tests.crawl.watched import Watched
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -169,6 +174,56 @@ def test_stopped_and_continued_is_as_if_never_stopped(
     assert finished.code == 0, finished.err
     assert ledger.tally(crawling.data_dir) == ledger.tally(whole.data_dir)
     assert crawling("index", "--check").code == 0
+
+
+def test_a_stop_while_crawls_are_opening_is_a_clean_one(crawling: Scrapy) -> None:
+    open_database(database_url(crawling.data_dir)).dispose()
+    with (
+        closing(sqlite3.connect(crawling.data_dir / "performers.db", isolation_level=None)) as other,
+        Watched(crawling.start("enrich", "--sources", "stashdb,theporndb")) as watched,
+    ):
+        other.execute("BEGIN IMMEDIATE")  # keeps the crawls from entering their runs
+        assert watched.wait_for("Spider opened", times=2), watched.log
+        watched.process.send_signal(signal.SIGTERM)
+        assert watched.wait_for("Received SIGTERM"), watched.log
+        other.execute("ROLLBACK")
+        finished = watched.finished()
+    assert finished.code == 0, finished.err
+    assert {tuple(row) for row in ledger.rows(crawling.data_dir, "SELECT source, finish_reason FROM runs")} == {
+        ("stashdb", "shutdown"),
+        ("theporndb", "shutdown"),
+    }
+
+
+def test_a_stop_while_a_crawl_is_closing_lets_it_close(crawling: Scrapy) -> None:
+    (crawling.data_dir / "index").mkdir(parents=True)
+    with (
+        FileLock(crawling.data_dir / "index" / "face_sface.lock") as lock,
+        Watched(crawling.start("crawl", "stashdb", "-a", "limit=2")) as watched,
+    ):
+        assert watched.wait_for("Closing spider (finished)"), watched.log
+        watched.process.send_signal(signal.SIGTERM)
+        assert watched.wait_for("Received SIGTERM"), watched.log
+        lock.release()
+        finished = watched.finished()
+    assert finished.code == 0, finished.err
+    assert [row[0] for row in ledger.rows(crawling.data_dir, "SELECT finish_reason FROM runs")] == ["finished"]
+    assert crawling("index", "--check").code == 0
+
+
+def test_whoever_insists_ends_it_at_once_and_is_told_so(crawling: Scrapy) -> None:
+    (crawling.data_dir / "index").mkdir(parents=True)
+    with (
+        FileLock(crawling.data_dir / "index" / "face_sface.lock"),
+        Watched(crawling.start("crawl", "stashdb", "-a", "limit=2")) as watched,
+    ):
+        assert watched.wait_for("Closing spider (finished)"), watched.log
+        for times in (1, 2):
+            watched.process.send_signal(signal.SIGTERM)
+            assert watched.wait_for("Received SIGTERM", times=times), watched.log
+        finished = watched.finished()
+    assert finished.code == 3, finished.err
+    assert finished.lines == ["enrich: stashdb: was forced to end; what it had in hand is left to the next crawl"]
 
 
 def _until_first_face(process: subprocess.Popen[str], data_dir: Path) -> None:

@@ -11,12 +11,16 @@ import numpy as np
 import onnx
 import pytest
 
+from enrich.demo.pictures import Studio
+from enrich.demo.world import build_world
+from enrich.errors import ModelError
 from enrich.faces.decode import decode
-from enrich.faces.detector import Detections, Scrfd, YuNet, find_faces
+from enrich.faces.detector import Detections, Detector, Scrfd, YuNet, find_faces
 from enrich.faces.engine import FaceEngine
+from enrich.faces.graph import any_size
 from enrich.faces.measures import yaw_deg
 from enrich.faces.pack import ModelPack, sha256_of
-from enrich.faces.sessions import CPU
+from enrich.faces.sessions import CPU, open_session
 from enrich.items import FloatArray, Uint8Array
 
 
@@ -84,7 +88,7 @@ def test_scrfd_finds_what_insightface_finds(
         rows, points = theirs.det_model.detect(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
         if not len(rows):
             continue
-        found = insight_engine.detect(rgb)
+        found = insight_engine.detect(rgb, smallest_face_px=1)  # at 640 px, as theirs
         eyes = np.linalg.norm(points[0][1] - points[0][0])
         assert np.abs(found.landmarks_px[0] - points[0]).max() < 0.03 * eyes
         assert found.scores[0] == pytest.approx(rows[0, 4], abs=0.05)
@@ -147,14 +151,13 @@ POINTS = np.arange(10, dtype=np.float32).reshape(5, 2)
 class Fixed:
     """A detector that reports the same four faces on any canvas."""
 
-    input_size_px = 640
+    sizes_px = (640,)
 
     def find(self, canvas: Uint8Array) -> Detections:
         assert canvas.shape == (640, 640, 3)
         boxes = [[-50, -20, 150, 180], [100, 100, 200, 230], [600, 250, 900, 400], [100, 330, 200, 430]]
-        return Detections(
-            np.array(boxes, np.float32), np.stack([POINTS] * 4), np.array([0.7, 0.9, 0.8, 0.6], np.float32)
-        )
+        scores = np.array([0.7, 0.9, 0.8, 0.6], np.float32)
+        return Detections(np.array(boxes, np.float32), np.stack([POINTS] * 4), scores)
 
 
 @pytest.mark.parametrize("landmarks", [np.full((5, 2), 7.0), np.full((5, 2), np.nan)])
@@ -192,19 +195,139 @@ def test_the_surest_face_comes_first(zoo_engine: FaceEngine, face: Uint8Array) -
     assert found.landmarks_px[0, 0, 0] > 640
 
 
-def test_a_second_look_finds_faces_that_fill_the_frame(
+def test_a_smaller_look_finds_faces_that_fill_the_frame(
     insight_engine: FaceEngine, portraits: Mapping[str, list[bytes]]
 ) -> None:
-    detector, pack = insight_engine._detector, insight_engine.pack
-    looked, first, both = 0, 0, 0
+    detector, sure = insight_engine._detector, insight_engine.pack.min_detection_confidence
+    assert detector.sizes_px == (320, 640)
+    looked, large, both, small = 0, 0, 0, 0
     for bodies in portraits.values():
         for body in bodies[::2]:
             rgb = decode(body)
             looked += 1
-            first += find_faces(detector, rgb, 0.0).best >= pack.min_detection_confidence
-            both += find_faces(detector, rgb, pack.min_detection_confidence).best >= pack.min_detection_confidence
-    assert first < looked
-    assert both == looked == 66
+            large += find_faces(detector, rgb, 0.0, smallest_face_px=1).best >= sure
+            both += find_faces(detector, rgb, sure, smallest_face_px=1).best >= sure
+            small += find_faces(detector, rgb, 0.0).best >= sure
+    assert large < looked
+    assert both == small == looked == 66
+
+
+@pytest.mark.parametrize(("pack", "inset", "before"), [("zoo", (0.2, 0.3), 5), ("insight", (0.3, 0.3), 18)])
+def test_a_face_cut_at_chin_and_forehead_is_found_with_padding(
+    pack: str, inset: tuple[float, float], before: int, portraits: Mapping[str, list[bytes]],
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Of each face only what is between the eyebrows and just below the mouth."""
+    engine: FaceEngine = request.getfixturevalue(f"{pack}_engine")
+    detector, sure = engine._detector, engine.pack.min_detection_confidence
+    without = with_padding = 0
+    for bodies in portraits.values():
+        rgb = decode(bodies[0])
+        whole = find_faces(detector, rgb, sure)
+        margin = np.array(inset) * (whole.boxes_px[0, 2:] - whole.boxes_px[0, :2])
+        (left, top), (right, bottom) = (
+            (whole.boxes_px[0, :2] + margin).astype(int),
+            (whole.boxes_px[0, 2:] - margin).astype(int),
+        )
+        cut = np.ascontiguousarray(rgb[top:bottom, left:right])
+        with monkeypatch.context() as patched:
+            patched.setattr("enrich.faces.detector.PADDED_ASPECT", 0)
+            if find_faces(detector, cut, sure).best >= sure:
+                without += 1
+                continue
+        found = find_faces(detector, cut, sure)
+        if found.best >= sure:
+            with_padding += 1
+            assert (found.boxes_px[0] >= 0).all()
+            assert (found.boxes_px[0] <= [right - left, bottom - top] * 2).all()
+            eyes = np.hypot(*(whole.landmarks_px[0, 1] - whole.landmarks_px[0, 0]))
+            assert np.abs(found.landmarks_px[0] + [left, top] - whole.landmarks_px[0]).max() < 0.3 * eyes
+    assert without <= before
+    assert without + with_padding >= 21
+
+
+class Watched:
+    """A detector that notes the canvases it is shown."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self.sizes_px = detector.sizes_px
+        self.shown: list[int] = []
+
+    def find(self, canvas: Uint8Array) -> Detections:
+        self.shown.append(len(canvas))
+        return self.detector.find(canvas)
+
+
+@pytest.mark.parametrize(("side", "smallest"), [(640, 80), (1280, 80), (320, 20), (2560, 160)])
+def test_a_face_that_can_count_is_seen_on_the_small_canvas(
+    insight_engine: FaceEngine, face: Uint8Array, side: int, smallest: int
+) -> None:
+    """Two faces of about the smallest size that counts, in opposite corners: the second-face rule must see both."""
+    across = round(smallest * 640 / 260)  # the drawn face is about 260 px wide
+    small = cv2.resize(face, (across, across), interpolation=cv2.INTER_AREA)
+    picture = np.full((side, side, 3), 128, dtype=np.uint8)
+    picture[:across, :across] = picture[-across:, -across:] = small
+    watched = Watched(insight_engine._detector)
+    assert len(find_faces(watched, picture, 0.5, smallest).scores) == 2
+    assert watched.shown == [320]
+
+
+def test_a_picture_too_large_for_the_small_canvas_is_looked_at_on_the_large_one(insight_engine: FaceEngine) -> None:
+    watched = Watched(insight_engine._detector)
+    find_faces(watched, np.zeros((1281, 64, 3), np.uint8), 0.5, 80)
+    assert watched.shown == [640, 320]
+    watched.shown.clear()
+    find_faces(watched, np.zeros((64, 1280, 3), np.uint8), 0.5, 80)
+    assert watched.shown == [320, 640]
+
+
+@pytest.mark.parametrize(("size", "looks"), [((800, 600), 3), ((600, 1200), 3), ((600, 1201), 2)])
+def test_a_picture_without_a_face_is_looked_at_once_more_if_it_could_be_one_face(
+    engine: FaceEngine, face: Uint8Array, size: tuple[int, int], looks: int
+) -> None:
+    watched = Watched(engine._detector)
+    find_faces(watched, np.zeros((*size, 3), np.uint8), 0.5)
+    assert len(watched.shown) == looks
+    watched.shown.clear()
+    find_faces(watched, face, 0.5)
+    assert len(watched.shown) == 1
+
+
+def test_a_turned_head_is_measured_on_the_large_canvas(insight_engine: FaceEngine) -> None:
+    world = build_world()
+    studio = Studio(world.people)
+    turned = {picture.drawing for picture in world.pictures.values() if picture.drawing.kind == "turned"}
+    assert len(turned) >= 4
+    for drawing in turned:
+        watched = Watched(insight_engine._detector)
+        found = find_faces(watched, np.ascontiguousarray(studio.pixels(drawing)), 0.5)
+        assert watched.shown == [320, 640]
+        assert 50 < abs(yaw_deg(found.landmarks_px[0])) < 85, "they are drawn at 68 degrees"
+
+
+def test_a_detectors_graph_opens_to_other_sizes_and_stays_the_same_at_its_own(
+    insight: ModelPack, zoo: ModelPack
+) -> None:
+    for pack in (insight, zoo):
+        path = pack.path(pack.detector)
+        opened, exported = (open_session(source, path, [CPU], 1) for source in (any_size(path), path))
+        noise = np.random.default_rng(0).integers(0, 256, (1, 3, 640, 640)).astype(np.float32)
+        name = exported.get_inputs()[0].name
+        for ours, theirs in zip(opened.run(None, {name: noise}), exported.run(None, {name: noise}), strict=True):
+            assert np.allclose(ours, theirs, atol=1e-4)
+        smaller = opened.run(None, {name: np.ascontiguousarray(noise[..., :320, :480])})
+        assert smaller[0].shape[1] * 2 < exported.run(None, {name: noise})[0].shape[1]
+
+
+def test_a_graph_that_tells_no_factor_is_refused_by_name(insight: ModelPack, tmp_path: Path) -> None:
+    model = onnx.load(insight.path(insight.detector))
+    for dimension in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        dimension.dim_param = "side"
+    del model.graph.value_info[:]
+    onnx.save(model, tmp_path / "strange.onnx")
+    with pytest.raises(ModelError, match=r"strange\.onnx: its node Resize_79 tells no factor; a pack\.yaml without"):
+        any_size(tmp_path / "strange.onnx")
 
 
 def test_no_face_in_noise(engine: FaceEngine) -> None:

@@ -118,7 +118,7 @@ def tiny(path: Path, layout: str, size: int) -> RecogniserSpec:
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     described = {"name": "tiny", "file": path.name, "sha256": sha256_of(path), "layout": layout}
-    return RecogniserSpec.model_validate({**described, "input_size_px": size, "dim": 6})
+    return RecogniserSpec.model_validate({**described, "input_size_px": size, "dim": 6, "match_distances": {1: 0.3}})
 
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])

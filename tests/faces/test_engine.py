@@ -96,8 +96,8 @@ def test_people_are_told_apart_with_the_packs_distances(
     within = [distances[a, b] for a, b in pairs if people[a] == people[b]]
     between = [distances[a, b] for a, b in pairs if people[a] != people[b]]
     assert (len(within), len(between)) == (22, 924)
-    assert max(within) < engine.pack.match_distance(1)
-    assert min(between) > max(engine.pack.match_distances.values())
+    assert max(within) < engine.pack.primary.match_distance(1)
+    assert min(between) > max(engine.pack.primary.match_distances.values())
 
 
 def test_one_engine_a_process(zoo: ModelPack) -> None:

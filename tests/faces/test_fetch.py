@@ -161,7 +161,7 @@ def test_buffalo_l_where_the_internet_is_not(tmp_path: Path) -> None:
 
 
 def test_a_folder_pack_has_nowhere_to_be_fetched_from(pack: ModelPack) -> None:
-    with pytest.raises(ModelError, match="does not say where its files come from"):
+    with pytest.raises(ModelError, match="no command fetches its files; place"):
         fetch(pack.model_copy(update={"fetch": None}))
     assert not pack.folder.exists()
 

@@ -14,15 +14,52 @@ from enrich.faces.pack import ModelPack, known_packs, load_pack
 
 
 def test_packaged_packs_load(tmp_path: Path) -> None:
-    assert known_packs() == ["buffalo_l", "opencv_zoo"]
+    assert known_packs() == ["buffalo_l", "opencv_zoo", "stash_sense"]
     for name in known_packs():
         pack = load_pack(name, tmp_path, complete=False)
         assert pack.folder == tmp_path / name
         assert pack.missing() == [tmp_path / name / spec.file for spec in pack.specs]
-        assert set(pack.match_distances) == {1, 2, 4}
-        assert pack.fetch is not None
-    assert load_pack("opencv_zoo", tmp_path, complete=False).primary.name == "sface"
-    assert load_pack("buffalo_l", tmp_path, complete=False).primary.name == "arcface"
+        assert all(set(spec.match_distances) == {1, 2, 4} for spec in pack.recognisers)
+        assert (pack.fetch is None) == (pack.origin is not None)
+    names = {
+        name: [spec.name for spec in load_pack(name, tmp_path, complete=False).recognisers] for name in known_packs()
+    }
+    assert names == {"buffalo_l": ["arcface"], "opencv_zoo": ["sface"], "stash_sense": ["facenet", "arcface"]}
+
+
+def test_stash_sense_is_what_its_sidecar_loads(tmp_path: Path) -> None:
+    pack = load_pack("stash_sense", tmp_path, complete=False)
+    assert pack.detector.sizes_px == (640,)
+    assert pack.detector.swap_colours
+    fed = [
+        (
+            spec.file,
+            spec.sha256[:8],
+            spec.input_size_px,
+            spec.dim,
+            spec.layout,
+            spec.colour,
+            spec.mean,
+            spec.std,
+            spec.flip,
+        )
+        for spec in pack.recognisers
+    ]
+    assert fed == [
+        ("facenet512.onnx", "4b6fcd19", 160, 512, "nhwc", "rgb", 127.5, 127.5, True),
+        ("arcface.onnx", "2eff37a1", 112, 512, "nhwc", "rgb", 127.5, 128.0, True),
+    ]
+    assert pack.fingerprint == "facenet+arcface-22b6b33e35a990e3"  # stored with every face, here and by `scrapy import`
+
+
+def test_files_that_no_command_fetches(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as refused:
+        load_pack("stash_sense", tmp_path)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert f"det_500m.onnx, facenet512.onnx, arcface.onnx not found in {tmp_path / 'stash_sense'}" in message
+    assert "place what is missing there yourself: det_500m.onnx is in insightface's buffalo_sc" in message
+    assert "models pull" not in message
 
 
 @pytest.mark.parametrize("name", ["buffalo_l", "opencv_zoo"])
@@ -37,7 +74,9 @@ def test_a_missing_pack_says_what_belongs_where(name: str, tmp_path: Path) -> No
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"MODEL_PACK=buffalo_xl: neither a known pack \(buffalo_l, opencv_zoo\)"):
+    with pytest.raises(
+        ModelError, match=r"MODEL_PACK=buffalo_xl: neither a known pack \(buffalo_l, opencv_zoo, stash_sense\)"
+    ):
         load_pack("buffalo_xl", tmp_path)
 
 
@@ -47,21 +86,24 @@ def test_the_home_directory_may_be_written_as_a_tilde(monkeypatch: pytest.Monkey
 
 
 def test_match_distances(zoo: ModelPack) -> None:
-    distances = [zoo.match_distance(count) for count in (1, 2, 3, 4, 5, 100)]
-    one, two, four = zoo.match_distances.values()
+    distances = [zoo.primary.match_distance(count) for count in (1, 2, 3, 4, 5, 100)]
+    one, two, four = zoo.primary.match_distances.values()
     assert distances == [one, two, two, four, four, four]
 
 
 def test_the_fingerprint_is_what_made_the_vectors(zoo: ModelPack, tmp_path: Path) -> None:
     assert zoo.fingerprint == "sface-33590cc9ca114f4e"  # stored with every face: it must not change by itself
-    harmless = {"folder": tmp_path, "name": "other", "min_detection_confidence": 0.1, "match_distances": {1: 0.1}}
+    harmless = {"folder": tmp_path, "name": "other", "min_detection_confidence": 0.1, "origin": "elsewhere"}
     assert ModelPack.model_validate({**zoo.model_dump(), **harmless}).fingerprint == zoo.fingerprint
+    nearer = zoo.primary.model_copy(update={"match_distances": {1: 0.1}, "file": "renamed.onnx"})
+    assert zoo.model_copy(update={"recognisers": (nearer,)}).fingerprint == zoo.fingerprint
     for key, value in {"mean": 1.0, "flip": True, "colour": "bgr", "sha256": "0" * 64, "name": "sface2"}.items():
         other = zoo.primary.model_copy(update={key: value})
         changed = ModelPack.model_validate({**zoo.model_dump(), "recognisers": [other.model_dump()]})
         assert changed.fingerprint != zoo.fingerprint, key
-    other_detector = {**zoo.detector.model_dump(), "sha256": "0" * 64}
-    assert ModelPack.model_validate({**zoo.model_dump(), "detector": other_detector}).fingerprint != zoo.fingerprint
+    for change in ({"sha256": "0" * 64}, {"swap_colours": True}):
+        other_detector = {**zoo.detector.model_dump(), **change}
+        assert ModelPack.model_validate({**zoo.model_dump(), "detector": other_detector}).fingerprint != zoo.fingerprint
 
 
 def described(zoo: ModelPack) -> dict[str, Any]:
@@ -86,8 +128,6 @@ def test_a_folder_with_a_pack_file(zoo: ModelPack, tmp_path: Path) -> None:
         ({"detector": {"kind": "haar"}}, "detector.kind"),
         ({"thresholds": 1}, "thresholds: Extra inputs"),
         ({"recognisers": []}, "recognisers"),
-        ({"match_distances": {2: 0.4}}, "match_distances: .*1 face"),
-        ({"match_distances": {1: 0.4, 2: 0.3}}, "match_distances: .*do not fall"),
         ({"min_detection_confidence": "auto"}, "min_detection_confidence"),
         ({"licence": None}, "licence"),
     ],
@@ -97,6 +137,19 @@ def test_a_pack_file_with_a_mistake(zoo: ModelPack, tmp_path: Path, change: dict
     with pytest.raises(ModelError, match=rf"pack\.yaml: {message}") as refused:
         load_pack(str(tmp_path), tmp_path)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("distances", "message"), [({2: 0.4}, "1 face"), ({1: 0.4, 2: 0.3}, "do not fall"), ({1: 2.5}, r"in 0\.\.2")]
+)
+def test_distances_that_make_no_sense(
+    zoo: ModelPack, tmp_path: Path, distances: dict[int, float], message: str
+) -> None:
+    content = described(zoo)
+    content["recognisers"][0]["match_distances"] = distances
+    (tmp_path / "pack.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(ModelError, match=rf"pack\.yaml: recognisers\.0\.match_distances: .*{message}"):
+        load_pack(str(tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"a: [1", b"", b"- 1", b"\xff\xfe"])

@@ -15,12 +15,19 @@ from enrich.items import DetectedImage, Face, ImageRef, RejectedImage, ScreenedI
 FILTERS = QualityFilters()
 
 
-def a_face(size: float = 200, confidence: float = 0.9, yaw: float = 0, left: float = 0) -> Face:
+def a_face(
+    size: float = 200, confidence: float = 0.9, yaw: float = 0, pitch: float = 0, roll: float = 0, visible: float = 1
+) -> Face:  # fmt: skip
     return Face(
-        box_px=np.array([left, 10, left + size, 10 + size * 1.3], np.float32),
+        box_px=np.array([0, 10, size, 10 + size * 1.3], np.float32),
         landmarks_px=np.zeros((5, 2), np.float32),
         confidence=confidence,
+        visible=visible,
         yaw_deg=yaw,
+        pitch_deg=pitch,
+        roll_deg=roll,
+        sharpness=0.8,
+        exposure=0.9,
         crop=np.zeros((112, 112, 3), np.uint8),
     )
 
@@ -30,7 +37,8 @@ def picture(*faces: Face, width: int = 800, height: int = 600) -> DetectedImage:
     return DetectedImage(ref=ref, sha256="0" * 64, width_px=width, height_px=height, faces=faces)
 
 
-SMALL, DOUBTFUL, TURNED = a_face(79), a_face(confidence=0.79), a_face(yaw=-46)
+SMALL, DOUBTFUL, TURNED, NODDING = a_face(79), a_face(confidence=0.79), a_face(yaw=-46), a_face(yaw=-3, pitch=47)
+OUTSIDE = a_face(180, visible=0.59)
 
 
 @pytest.mark.parametrize(
@@ -39,15 +47,18 @@ SMALL, DOUBTFUL, TURNED = a_face(79), a_face(confidence=0.79), a_face(yaw=-46)
         (picture(a_face(), width=399), "image_too_small", {"width_px": 399, "height_px": 600}),
         (picture(a_face(), height=399), "image_too_small", {"width_px": 800, "height_px": 399}),
         (picture(), "no_face", {}),
-        (picture(SMALL, a_face(20)), "face_too_small", {"size_px": 79.0}),
+        (picture(SMALL, a_face(20)), "face_too_small", {"size_px": 79.0, "visible": 1.0}),
+        (picture(SMALL, OUTSIDE), "face_too_small", {"size_px": 180.0, "visible": 0.59}),
         (picture(DOUBTFUL), "low_confidence", {"confidence": 0.79}),
-        (picture(TURNED), "extreme_angle", {"yaw_deg": -46.0}),
+        (picture(TURNED), "extreme_angle", {"yaw_deg": -46.0, "pitch_deg": 0.0}),
+        (picture(NODDING), "extreme_angle", {"yaw_deg": -3.0, "pitch_deg": 47.0}),
+        (picture(TURNED, NODDING), "extreme_angle", {"yaw_deg": -46.0, "pitch_deg": 0.0}),
         (picture(a_face(), a_face(100)), "multi_face", {"faces": 2}),
         # the order of the reasons
         (picture(width=10, height=10), "image_too_small", {"width_px": 10, "height_px": 10}),
-        (picture(a_face(79, confidence=0.1, yaw=80)), "face_too_small", {"size_px": 79.0}),
+        (picture(a_face(79, confidence=0.1, yaw=80)), "face_too_small", {"size_px": 79.0, "visible": 1.0}),
         (picture(a_face(confidence=0.1, yaw=80)), "low_confidence", {"confidence": 0.1}),
-        (picture(TURNED, a_face(yaw=70)), "extreme_angle", {"yaw_deg": -46.0}),
+        (picture(TURNED, a_face(yaw=70)), "extreme_angle", {"yaw_deg": -46.0, "pitch_deg": 0.0}),
         # no face has to pass alone what two pass together
         (picture(SMALL, DOUBTFUL), "low_confidence", {"confidence": 0.79}),
     ],
@@ -66,13 +77,19 @@ def kept(image: DetectedImage, filters: QualityFilters, trust: TrustLevel, pack:
 
 
 def test_what_just_reaches_every_limit_passes(zoo: ModelPack) -> None:
-    face = a_face(80, confidence=0.8, yaw=45)
+    face = a_face(80, confidence=0.8, yaw=45, pitch=-45, visible=0.6)
     assert kept(picture(face, width=400, height=400), FILTERS, "high", zoo) is face
 
 
-def test_small_and_doubtful_faces_are_no_second_faces(zoo: ModelPack) -> None:
+def test_a_tilted_head_is_no_extreme_angle(zoo: ModelPack) -> None:
+    face = a_face(roll=170)
+    assert kept(picture(face), FILTERS, "high", zoo) is face
+
+
+@pytest.mark.parametrize("second", [SMALL, DOUBTFUL, OUTSIDE])
+def test_only_faces_that_pass_themselves_are_second_faces(second: Face, zoo: ModelPack) -> None:
     face = a_face(150)
-    assert kept(picture(DOUBTFUL, face, SMALL), FILTERS, "high", zoo) is face
+    assert kept(picture(second, face), FILTERS, "high", zoo) is face
 
 
 def test_a_turned_face_is_a_second_face(zoo: ModelPack) -> None:

@@ -9,12 +9,14 @@ import struct
 import subprocess
 import sys
 from bisect import bisect_left
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from enrich.middlewares import pace as module
 from enrich.middlewares.pace import LONGEST_ASKED_SECONDS, LONGEST_PAUSE_SECONDS, Pace
+from tests.standin.disk import SmallDisk
 
 
 class Clock:
@@ -246,3 +248,12 @@ def test_the_pace_of_nowhere(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match=r"exists|directory"):
         Pace(tmp_path / "file" / "s", 60).open()
+
+
+def test_on_a_full_disk_it_is_an_error_and_not_the_end_of_the_process(small_disk: Callable[[int], SmallDisk]) -> None:
+    disk = small_disk(1)
+    disk.fill()
+    program = f"from enrich.middlewares.pace import *; Pace(Path({str(disk.folder / 'pace')!r}), 60).take()"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "OSError: [Errno 28]" in ended.stderr

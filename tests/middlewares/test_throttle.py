@@ -14,7 +14,7 @@ from scrapy.http import Response
 
 from enrich.middlewares.throttle import retry_after_seconds
 from tests.middlewares.counting_site import Answer, Asked, Site, plain, serving
-from tests.middlewares.walker import Walker
+from tests.middlewares.walker import Walk, Walker
 
 
 def most_within(asked: list[Asked], seconds: float) -> int:
@@ -29,6 +29,15 @@ def elsewhere(site: Site) -> str:
 
 def everything(pages: int) -> set[str]:
     return {f"/{kind}/{n}" for kind in ("page", "image") for n in range(pages)}
+
+
+def wait_for_lines(walk: Walk, words: str, times: int) -> None:
+    """Block until the log of a crawl has said so often so."""
+    assert walk.process.stderr is not None
+    while times:
+        line = walk.process.stderr.readline()
+        assert line, "it ended before"
+        times -= words in line
 
 
 # --- the pace ---------------------------------------------------------------------------------------------------------
@@ -169,6 +178,11 @@ def test_a_stop_waits_for_no_pause_and_loses_nothing(walker: Walker, rate_limit:
         assert not walked.failed
         before = len(site.paths(200))
         assert before < 60
+        again = walker(site, rate_limit=rate_limit and 120, pages=30, LOGSTATS_INTERVAL=0.2, **job)
+        wait_for_lines(again, "Crawled 0 pages", 3)
+        stopped = again.stop()
+        assert stopped.stats["throttle/given_back"]
+        assert not stopped.failed, "what was given back once is given back again"
         said.append("over")
         (walker.data_dir / "pace" / "babepedia").unlink()
         walker(site, pages=30, **job).end()

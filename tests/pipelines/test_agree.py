@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,11 @@ def image(vector: np.ndarray, pack: ModelPack, url: str, **owner: object) -> Emb
         landmarks_px=np.zeros((5, 2), np.float32),
         confidence=0.9,
         yaw_deg=0.0,
+        pitch_deg=0.0,
+        roll_deg=0.0,
+        visible=1.0,
+        sharpness=0.75,
+        exposure=0.95,
         crop=np.zeros((112, 112, 3), np.uint8),
     )
     return EmbeddedImage(
@@ -99,7 +105,49 @@ def test_trust(tmp_path: Path, pack: ModelPack, trust: str, faces: int, distance
         writer.release()
 
 
+@pytest.mark.parametrize(
+    ("facenet", "arcface", "objector"),
+    [
+        (0.01, 0.01, None),
+        (0.9, 0.01, "facenet"),
+        (0.01, 0.9, "arcface"),
+        (0.9, 0.9, "facenet"),
+        (0.31, 0.01, "facenet"),
+    ],
+)
+def test_of_two_recognisers_both_have_to_agree(
+    tmp_path: Path, facenet: float, arcface: float, objector: str | None
+) -> None:
+    pack = load_pack("stash_sense", tmp_path, complete=False)
+    writer = Writer.acquire(f"sqlite:///{tmp_path / 'performers.db'}")
+    library = Library(writer.engine)
+
+    def two(first: np.ndarray, second: np.ndarray, url: str, **owner: object) -> EmbeddedImage:
+        return replace(image(first, pack, url, **owner), vectors={"facenet": first, "arcface": second})
+
+    try:
+        who = Performer(source="stashdb", source_id="1", name="Jane Example")
+        performer = writer.submit(lambda tx: save_performer(tx, who, {"stashdb": 1})).result().performer_id
+        stored = two(PERSON, PERSON, "https://box.example/1", source="stashdb", source_id="1")
+        assert writer.submit(lambda tx: save_face(tx, stored, Limits())).result().outcome == "accepted"
+        source = default_sources().get("babepedia").model_copy(update={"trust_level": "medium"})
+        new = two(
+            at_distance(facenet), at_distance(arcface), "https://site.example/1", source="babepedia",
+            performer_id=performer,
+        )  # fmt: skip
+        result = asyncio.run(AgreeStage(source, pack, library).process(new))
+        if objector is None:
+            assert result is new
+        else:
+            assert isinstance(result, RejectedImage)
+            assert (result.reason, result.detail["recogniser"]) == ("no_match", objector)
+            assert result.detail["distance"] == pytest.approx(facenet if objector == "facenet" else arcface, abs=1e-3)
+    finally:
+        library.close()
+        writer.release()
+
+
 def test_more_faces_allow_more_distance(pack: ModelPack) -> None:
-    allowed = [pack.match_distance(faces) for faces in (1, 2, 3, 4, 20)]
+    allowed = [pack.primary.match_distance(faces) for faces in (1, 2, 3, 4, 20)]
     assert allowed == sorted(allowed)
     assert allowed[0] < allowed[-1]

@@ -19,7 +19,7 @@ from scrapy.statscollectors import MemoryStatsCollector
 from twisted.python.failure import Failure
 
 from enrich.config import Sources, load_sources
-from enrich.items import ImageRef, Lookup, Reason
+from enrich.items import ImageRef, Lookup, Performer, Reason
 from enrich.spiders.source import SourceSpider
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
@@ -38,6 +38,8 @@ class MemoryLibrary:
         self.lookups = lookups
         self.due = list(enumerate(due, 1))
         self.asked: list[Mapping[str, Any]] = []
+        self.forgotten: set[str] = set()
+        self.held: Sequence[str] = ()
 
     def lookups_by_url(self, source: str, **page: Any) -> list[Lookup]:
         return self._page([lookup for lookup in self.lookups if lookup.urls], source, page)
@@ -53,6 +55,12 @@ class MemoryLibrary:
 
     def no_room(self, ref: ImageRef) -> Reason | None:
         return None
+
+    def is_forgotten(self, said: Performer) -> bool:
+        return said.source_id in self.forgotten
+
+    def ids_there(self, source: str) -> Sequence[str]:
+        return self.held
 
     def _page(self, lookups: list[Lookup], source: str, page: Mapping[str, Any]) -> list[Lookup]:
         self.asked.append({"source": source, **page})

@@ -18,6 +18,7 @@ def test_what_may_be_given() -> None:
     )
     assert read_arguments("babepedia", SITE, {"mode": "name", "limit": None}) == Arguments(mode="name")
     assert read_arguments("babepedia", SITE, {}).mode == "url"
+    assert [read_arguments("babepedia", SITE, given).pages for given in ({}, {"pages": "0"})] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ def test_what_may_be_given() -> None:
         ({"mode": "nam"}, "should be one of url, name (did you mean 'name'?)"),
         ({"mode": "api"}, "should be one of url, name"),
         ({"dry_run": "perhaps"}, "dry_run=perhaps: should be 1 or 0"),
+        ({"pages": "3"}, "pages=3: should be 1 or 0"),
         ({"since": "2025-03-01"}, "only stash-boxes say when a performer was changed"),
         ({"performer": ""}, "should be a performer's id"),
     ],

@@ -118,7 +118,7 @@ def test_who_cannot_be_asked_for_is_skipped_and_nobody_is_asked(
 
 def test_two_performers_with_one_page_are_both_looked_up(spider_of: Make, library_of: Make) -> None:
     twin = Lookup(performer_id=4, name="Jane Example", urls=JANE.urls)
-    assert [r.dont_filter for r in first(spider_of(BabepediaSpider, library=library_of([JANE, twin])))] == [False, True]
+    assert [r.dont_filter for r in first(spider_of(BabepediaSpider, library=library_of([JANE, twin])))] == [True, True]
 
 
 def test_without_a_database_there_is_nothing_to_look_for(spider_of: Make) -> None:
@@ -135,6 +135,20 @@ def test_a_lookup_survives_a_job_directory(spider_of: Make, library_of: Make) ->
         spider.parse_profile,
         spider.failed_page,
     )
+
+
+@pytest.mark.parametrize(("body", "status"), [("", 404), (page_of("Jane Example"), 200), (page_of("Janet Mason"), 200)])
+def test_whose_search_is_in_the_queue_is_not_looked_for_anew_until_it_is_over(
+    spider_of: Make, library_of: Make, response_to: Make, body: str, status: int
+) -> None:
+    other = Lookup(performer_id=4, name="Ann Other", urls=(ROOT + "Ann_Other",))
+    before, after = (spider_of(BabepediaSpider, library=library_of([JANE, other])) for _ in range(2))
+    jane, _ = first(before)
+    before.taken(jane)
+    after.state = pickle.loads(pickle.dumps(before.state))
+    assert [request.cb_kwargs["step"].lookup for request in first(after)] == [other]
+    assert answered(after, response_to, jane, body, status)
+    assert [request.cb_kwargs["step"].lookup for request in first(after)] == [JANE, other], "as soon as it is due again"
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------

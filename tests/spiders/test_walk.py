@@ -15,7 +15,7 @@ from scrapy import signals
 from scrapy.crawler import AsyncCrawlerRunner
 
 from enrich.config import default_sources
-from enrich.items import Image, ImageRef, Lookup, LookupEnded, Performer, RejectedImage
+from enrich.items import FailedImage, Image, ImageRef, Lookup, LookupEnded, Performer, RejectedImage
 from enrich.spiders.babepedia import BabepediaSpider
 from enrich.spiders.source import SourceSpider
 from enrich.spiders.stashdb import StashDBSpider
@@ -236,7 +236,9 @@ def test_a_walk_that_was_stopped_goes_on_where_it_was(library_of: Callable[..., 
     kept = {"JOBDIR": str(tmp_path / "job")}
     stop = {"CLOSESPIDER_ITEMCOUNT": 20}
     before = walk(BabepediaSpider, babepedia, "", library=library_of(lookups), settings=kept | stop)
-    after = walk(BabepediaSpider, babepedia, "", library=library_of(lookups), settings=kept, port=before.port)
+    done = {item.performer_id for item in before.of(Performer)}  # as the database knows by then
+    left = [lookup for lookup in lookups if lookup.performer_id not in done]
+    after = walk(BabepediaSpider, babepedia, "", library=library_of(left), settings=kept, port=before.port)
     assert before.stats["finish_reason"] == "closespider_itemcount"
     assert after.stats["finish_reason"] == "finished"
     for kind in (Performer, Image):
@@ -245,6 +247,56 @@ def test_a_walk_that_was_stopped_goes_on_where_it_was(library_of: Callable[..., 
         assert before.of(kind)
         assert after.of(kind)
     assert not {*before.asked} & {*after.asked}
+
+
+def test_a_limit_holds_over_a_stop(library_of: Callable[..., Any], tmp_path: Path) -> None:
+    lookups = [
+        Lookup(performer_id=at, name=f"Nth {at}", urls=(f"https://www.babepedia.com/babe/Nth_{at}",))
+        for at in range(1, 61)
+    ]
+    kept = {"JOBDIR": str(tmp_path / "job"), "CONCURRENT_REQUESTS": 1}
+    stop = {"CLOSESPIDER_ITEMCOUNT": 9}
+    before = walk(BabepediaSpider, babepedia, "", library=library_of(lookups), settings=kept | stop, limit="25")
+    done = {item.performer_id for item in before.of(Performer)}
+    left = [lookup for lookup in lookups if lookup.performer_id not in done]
+    after = walk(BabepediaSpider, babepedia, "", library=library_of(left), settings=kept, port=before.port, limit="25")
+    assert 0 < len(done) < 25
+    assert sorted(item.performer_id for item in before.of(Performer) + after.of(Performer)) == list(range(1, 26))
+
+
+def test_a_picture_that_failed_comes_back_to_the_crawl_that_is_gone_on_with(
+    library_of: Callable[..., Any], tmp_path: Path
+) -> None:
+    failed: list[FailedImage] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path.startswith("/pics/Nth 1.") and not failed:
+            return web.Response(status=500)
+        return await babepedia(request)
+
+    lookups = [
+        Lookup(performer_id=at, name=f"Nth {at}", urls=(f"https://www.babepedia.com/babe/Nth_{at}",))
+        for at in range(1, 21)
+    ]
+    kept = {
+        "JOBDIR": str(tmp_path / "job"),
+        "CONCURRENT_REQUESTS": 1,
+        "RETRY_ENABLED": False,
+        "DUPEFILTER_CLASS": "enrich.middlewares.redirects.DuplicateFilter",
+    }
+    stop = {"CLOSESPIDER_ITEMCOUNT": 9}
+    before = walk(BabepediaSpider, answer, "", library=library_of(lookups), settings=kept | stop)
+    failed += before.of(FailedImage)
+    assert len(failed) == 1
+    done = {item.performer_id for item in before.of(Performer)}
+    left = [lookup for lookup in lookups if lookup.performer_id not in done]
+    had_before = {item.ref for item in before.of(Image)}
+    open_by_now = [ref for item in before.of(Performer) for ref in item.images if ref not in had_before]
+    assert failed[0].ref in open_by_now
+    library = library_of(left, open_by_now)
+    after = walk(BabepediaSpider, answer, "", library=library, settings=kept, port=before.port)
+    had = [item.ref.image_url for item in before.of(Image) + after.of(Image)]
+    assert len(had) == len(set(had)) == 20, "also what is in the queue and due at once is asked for once"
 
 
 def test_a_list_that_was_stopped_is_whole_in_the_end(tmp_path: Path) -> None:

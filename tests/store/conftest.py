@@ -86,6 +86,11 @@ class Store:
             landmarks_px=np.arange(10, dtype=np.float32).reshape(5, 2),
             confidence=0.93,
             yaw_deg=-7.5,
+            pitch_deg=0.0,
+            roll_deg=0.0,
+            visible=1.0,
+            sharpness=0.75,
+            exposure=0.95,
             crop=np.zeros((112, 112, 3), np.uint8),
         )
         if vectors is None:
@@ -128,3 +133,34 @@ def store(tmp_path: Path, empty_database: Path) -> Iterator[Store]:
 def vector() -> Callable[..., FloatArray]:
     """A random unit vector for a seed: ``vector(7, dim=16)``."""
     return unit
+
+
+from tests.store.exporting import World  # noqa: E402  # which is made of what is above
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the database of ``exporting.World``."""
+    world = World(tmp_path_factory.mktemp("world"))
+    world.fill()
+    world.engine.dispose()
+    return world.folder
+
+
+@pytest.fixture
+def world(filled: Path, tmp_path: Path) -> Iterator[World]:
+    """A database of forty performers with three faces each, of the test's own."""
+    shutil.copytree(filled, tmp_path / "data")
+    made = World(tmp_path / "data")
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def nobody(tmp_path: Path, empty_database: Path) -> Iterator[World]:
+    """The same kind of database with nobody in it."""
+    (tmp_path / "data").mkdir()
+    shutil.copy(empty_database, tmp_path / "data")
+    made = World(tmp_path / "data")
+    yield made
+    made.engine.dispose()

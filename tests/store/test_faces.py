@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ from sqlalchemy import text
 
 from enrich.errors import StoreError
 from enrich.items import FloatArray
+from enrich.store.faces import save_face
 from enrich.store.ledger import Limits, OrphanImage
 from enrich.store.models import IndexSpec, index_specs, model_problem
 from enrich.store.runs import start_run
@@ -34,11 +37,25 @@ def test_a_face_is_stored_with_all_that_is_known_of_it(store: Any, vector: Calla
     face_id, recogniser, model, blob = store.one("SELECT * FROM embeddings")
     assert (face_id, recogniser, model) == (1, "sface", "pack-1")
     assert np.array_equal(np.frombuffer(blob, "<f4"), vector(1))
-    assert store.one("SELECT confidence, yaw_deg, model, matched, page_url, gallery, box_px FROM face_details") == (
-        0.93, -7.5, "pack-1", "Jane Example", "https://page.example", "g1", "[10.0, 20.0, 110.0, 150.0]",
+    assert store.one("SELECT confidence, yaw_deg, model, matched, page_url, gallery FROM face_details") == (
+        0.93, -7.5, "pack-1", "Jane Example", "https://page.example", "g1",
     )  # fmt: skip
+    box, landmarks = map(json.loads, store.one("SELECT box_px, landmarks_px FROM face_details"))
+    assert box == [10, 20, 110, 150]
+    assert landmarks == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
     assert store.one("SELECT outcome, reason, attempts, face_id, width_px FROM images") == ("accepted", None, 1, 1, 600)
     assert store.one("SELECT face_count FROM performers") == 1
+
+
+def test_where_a_face_was_found_is_kept_to_the_last_digit(store: Any) -> None:
+    image = store.image(A)
+    box = np.array([1 / 3, 100 * np.pi, 1e-7, 4096.0625], np.float32)
+    landmarks = np.random.default_rng(1).uniform(-500, 5000, (5, 2)).astype(np.float32)
+    face = replace(image.face, box_px=box, landmarks_px=landmarks)
+    store.do(save_face, replace(image, face=face), Limits())
+    kept = [np.array(json.loads(one), np.float32) for one in store.one("SELECT box_px, landmarks_px FROM face_details")]
+    assert np.array_equal(kept[0], box)
+    assert np.array_equal(kept[1], landmarks)
 
 
 def test_several_recognisers_have_one_id(store: Any, vector: Callable[..., FloatArray]) -> None:

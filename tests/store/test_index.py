@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import random
 from collections.abc import Callable
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from sqlalchemy import text
 
 from enrich.errors import StoreError
 from enrich.items import FloatArray
-from enrich.store import index
+from enrich.store import index, vectors
 from enrich.store.database import open_database
 from enrich.store.index import IndexSpec, catch_up, check, rebuild
+from tests.store.writing import forked
 
 SPEC = IndexSpec("sface", 16, "pack-1")
 
@@ -77,7 +80,7 @@ def test_catching_up_adds_what_is_new_and_writes_nothing_if_nothing_is(store: An
 
 
 def test_vectors_are_added_chunk_by_chunk(store: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "CHUNK", 3)
+    monkeypatch.setattr(vectors, "CHUNK", 3)
     add(store, *range(1, 9))
     assert catch_up(store.engine, folder, SPEC).added == 8
     store.do(lambda tx: tx.execute(text("DELETE FROM faces WHERE id IN (2, 5)")))
@@ -279,3 +282,32 @@ def test_processes_that_close_at_once_add_each_face_once(store: Any, folder: Pat
         added = pool.starmap(_catch_up, [(store.url, folder)] * 3)
     assert sorted(added) == [0, 0, 40]
     assert set(held(voy)) == set(range(1, 41))
+
+
+def _save_for_ever(url: str, voy: Path, begun: Event) -> None:
+    loaded = voyager.Index.load(str(voy))
+    with open_database(url).connect() as connection:
+        while True:
+            index._save(connection, loaded, voy, SPEC)
+            begun.set()
+
+
+def test_killed_while_it_is_written_whoever_reads_it_finds_a_whole_one(store: Any, folder: Path, voy: Path) -> None:
+    chance = random.Random(11)
+    add(store, *range(1, 401))
+    rebuild(store.engine, folder, SPEC)
+    context = forked()
+    for _ in range(20):
+        begun = context.Event()
+        process = context.Process(target=_save_for_ever, args=(store.url, voy, begun))
+        process.start()
+        assert begun.wait(60)
+        process.join(chance.uniform(0, 0.01))
+        process.kill()
+        process.join()
+        assert set(held(voy)) == set(range(1, 401))
+        assert catch_up(store.engine, folder, SPEC).total == 400
+        assert check(store.engine, folder, SPEC) == []
+    (folder / "face_sface.voy.tmp").write_bytes(b"what a killed process left")
+    catch_up(store.engine, folder, SPEC)
+    assert sorted(path.name for path in folder.iterdir()) == ["face_sface.json", "face_sface.lock", "face_sface.voy"]

@@ -13,10 +13,10 @@ from sqlalchemy import text
 
 from enrich.errors import StoreError
 from enrich.items import FloatArray, LookupEnded
+from enrich.store.due import owners_of_due_pictures
 from enrich.store.ledger import Limits
 from enrich.store.library import Library
 from enrich.store.performers import end_lookup
-from enrich.store.schema import OPEN_IMAGE
 
 A, B, C = (f"https://img.example/{name}.jpg" for name in "abc")
 WEEK = timedelta(days=7)
@@ -242,7 +242,7 @@ def test_what_is_still_to_be_fetched_comes_back_as_it_was(store: Any, library: L
     second = store.ref(B, source="babepedia", performer_id=1, **said)
     store.save("Jane", source="babepedia", mode="name", performer_id=1, images=(second,))
     assert library.due_images("stashdb") == [(1, first)]
-    assert library.due_images("babepedia") == [(2, second)]
+    assert library.due_images("babepedia") == [(1, second)]
 
 
 def test_only_open_pictures_are_due_and_failed_ones_in_their_time(store: Any, library: Library) -> None:
@@ -256,7 +256,29 @@ def test_only_open_pictures_are_due_and_failed_ones_in_their_time(store: Any, li
     assert [ref.image_url for _, ref in found] == [urls[1], urls[4], urls[5]]
     later = library.due_images("stashdb", now=store.noon + WEEK)
     assert [ref.image_url for _, ref in later] == [urls[1], urls[2], urls[4], urls[5]]
-    assert library.due_images("stashdb", after=later[1][0], batch=1, now=store.noon + WEEK) == [later[2]]
+    assert library.due_images("stashdb", after=1, now=store.noon + WEEK) == []
+
+
+def test_due_pictures_come_performer_by_performer_and_none_is_left_out(store: Any, library: Library) -> None:
+    """Performers who have nothing due, or no room, stand between those who have."""
+    for n in range(1, 10):
+        store.save(
+            f"p{n}", images=tuple(store.ref(f"https://img.example/{n}-{k}.jpg", source_id=f"p{n}") for k in "ab")
+        )
+    for n in (2, 3, 7):  # no room
+        for k in "cd":
+            store.face(f"https://img.example/{n}-{k}.jpg", source_id=f"p{n}")
+    for n in (4, 9):  # nothing due
+        for k in "ab":
+            store.reject(f"https://img.example/{n}-{k}.jpg", source_id=f"p{n}")
+    pages, after = [], 0
+    while found := library.due_images("stashdb", after=after, batch=2):
+        pages.append([(key, ref.image_url[20:-4]) for key, ref in found])
+        after = found[-1][0]
+    assert pages == [
+        [(1, "1-a"), (1, "1-b"), (5, "5-a"), (5, "5-b")],
+        [(6, "6-a"), (6, "6-b"), (8, "8-a"), (8, "8-b")],
+    ]
 
 
 def test_no_picture_is_due_of_a_performer_without_room(store: Any, library: Library) -> None:
@@ -270,12 +292,13 @@ def test_no_picture_is_due_of_a_performer_without_room(store: Any, library: Libr
     roomy.close()
 
 
-def test_open_pictures_are_found_without_reading_the_settled_ones(store: Any) -> None:
-    plan = store.rows(
-        f"EXPLAIN QUERY PLAN SELECT * FROM images WHERE source = 'x' AND id > 5 AND {OPEN_IMAGE.text} ORDER BY id"
-    )
-    assert "USING INDEX idx_images_open (source=? AND id>?)" in str(plan)
-    assert "TEMP B-TREE" not in str(plan)
+def test_what_is_due_is_found_in_the_indices_alone(store: Any) -> None:
+    owners = owners_of_due_pictures("x", after=5, batch=9, limits=Limits(source=2, total=3), now=store.noon)
+    sql = owners.compile(store.engine, compile_kwargs={"literal_binds": True}).string
+    plan = [row[-1] for row in store.rows(f"EXPLAIN QUERY PLAN {sql}")]
+    assert plan[0] == "SEARCH images USING COVERING INDEX idx_images_open (source=? AND performer_id>?)"
+    assert all("USING COVERING INDEX idx_faces_performer" in line for line in plan if "faces" in line)
+    assert "TEMP B-TREE" not in str(plan)  # the order is the index's: it stops at the last performer wanted
 
 
 # --- vectors, threads -------------------------------------------------------------------------------------------------

@@ -1,0 +1,156 @@
+"""Guards a crawl's JOBDIR: one process at a time, and only a queue that is whole is gone on with.
+
+Scrapy's own way loses, after an unclean stop, without a word whatever was queued. Here the queue only saves work: what
+is left to do is in the database, and a queue in doubt is set aside.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Self
+
+import scrapy
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import CloseSpider, NotConfigured
+from scrapy.settings import BaseSettings
+
+from enrich import __version__
+from enrich.errors import JobDirError
+from enrich.extensions.run import RunExtension
+from enrich.spiders.source import SourceSpider
+from enrich.store.database import database_url
+from enrich.store.jobs import JobDir
+from enrich.store.migrate import newest_revision
+
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+NOTHING_LEFT = frozenset({"finished", "start_error"})
+"""Reasons for which a crawl closes with an empty queue."""
+UNWRITABLE = "jobdir_unwritable"
+"""The finish reason of a crawl that could not mark its job directory as its own."""
+
+
+class JobDirGuard:
+    """Raises JobDirError where another process has the directory, or it cannot be written; StoreError as RunExtension.
+
+    Counts ``jobdir/unclean_recoveries``: states that were set aside. Keeps ``spider.state``, with the queue or not at
+    all.
+    """
+
+    def __init__(self, crawler: Crawler, spider: SourceSpider, job: JobDir, crawl: Mapping[str, str]) -> None:
+        self.crawler = crawler
+        self.spider = spider
+        self.job = job
+        self.crawl = crawl
+        self.begun = False
+        self.reason = ""
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Decide, before anything opens the queue, what becomes of it. JOBDIR is told to Scrapy as it is from here."""
+        spider, settings = crawler.spider, crawler.settings
+        if not isinstance(spider, SourceSpider):
+            raise NotConfigured
+        path = job_dir_of(settings, spider)
+        settings.set("JOBDIR", None if path is None else str(path), priority="cmdline")
+        if path is None:
+            raise NotConfigured
+        guard = cls(crawler, spider, JobDir.lock(path, spider.name), crawl_of(spider))
+        try:
+            guard.look(database_url(settings["DATA_DIR"], settings.get("DATABASE_URL")))
+        except BaseException:
+            guard.job.release()
+            raise
+        crawler.signals.connect(guard.spider_opened, signals.spider_opened)
+        crawler.signals.connect(guard.spider_closed, signals.spider_closed)
+        crawler.signals.connect(guard.engine_stopped, signals.engine_stopped)
+        return guard
+
+    def look(self, url: str) -> None:
+        """Set aside what must not be gone on with; hand the spider what it had noted."""
+        problem = self.job.problem(self.crawl, url)
+        if problem is None:
+            try:
+                self.spider.state = self.job.spider_state()
+            except JobDirError:
+                raise
+            except Exception as error:  # noqa: BLE001  # objects of an older program may fail in any way
+                problem = f"what the spider had noted cannot be read ({error!r})"
+            else:
+                return
+        aside = self.job.set_aside()
+        self.crawler.stats.inc_value("jobdir/unclean_recoveries")
+        logger.warning(
+            "%s: what was left in %s is not gone on with: %s. It lies in %s; the database says what is to be done",
+            self.spider.name,
+            self.job.path,
+            problem,
+            aside.name,
+        )
+
+    def spider_opened(self) -> None:
+        """Mark the directory as that of a running crawl, before the first request. Raises CloseSpider."""
+        try:
+            self.job.begin(self.crawl)
+        except JobDirError as error:
+            self.spider.degrade("jobdir", str(error))
+            raise CloseSpider(UNWRITABLE) from error
+        self.begun = True
+
+    def spider_closed(self, reason: str) -> None:
+        """Note why; others are not done yet."""
+        self.reason = reason
+
+    def engine_stopped(self) -> None:
+        """With everything written and closed: nothing stays of a finished crawl, all of a stopped one.
+
+        A crawl that is forced to end never comes here, and stays marked as running; so does one that could not write.
+        """
+        run = self.crawler.get_extension(RunExtension)
+        try:
+            if self.begun and self.reason in NOTHING_LEFT:
+                self.job.wipe()
+            elif self.begun and not self.crawler.stats.get_value("enrich/degraded/jobdir"):
+                self.job.keep(self.crawl, self.spider.state, run.run if run else None, self.reason)
+        except JobDirError as error:
+            logger.warning("%s: the next crawl starts from the database: %s", self.spider.name, error)
+        finally:
+            self.job.release()
+
+
+def job_dir_of(settings: BaseSettings, spider: SourceSpider) -> Path | None:
+    """The crawl's job directory. ``auto``: one for each source and mode, none where there is nothing to go on with."""
+    given = settings.get("JOBDIR")
+    if not given or spider.dry_run:
+        return None
+    if given != AUTO:
+        return Path(given)
+    if spider.performer is not None:
+        return None
+    jobs = settings.get("JOBS_DIR") or Path(settings["DATA_DIR"]) / "jobs"
+    return Path(jobs) / f"{spider.name}-{spider.mode}"
+
+
+def crawl_of(spider: SourceSpider) -> dict[str, str]:
+    """What a queue of this crawl is good for."""
+    arguments = asdict(spider.arguments)
+    return {
+        "source": spider.name,
+        "address": spider.source.url,
+        "mode": spider.mode,
+        "arguments": " ".join(
+            f"{name}={value}"
+            for name, value in arguments.items()
+            if name not in ("mode", "dry_run") and value is not None
+        ),
+        "max_faces": str(spider.source.max_faces),
+        "gender_filter": " ".join(sorted(spider.source.gender_filter or ())),
+        "enrich": __version__,
+        "Scrapy": scrapy.__version__,
+        "schema": newest_revision(),
+    }

@@ -1,0 +1,95 @@
+"""Finds in a picture the faces that were accepted from it, and keeps their vectors of another model pack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Self
+
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem
+from sqlalchemy import Connection
+
+from enrich.extensions.reembed import ReembedExtension
+from enrich.faces.batcher import Batcher
+from enrich.faces.measures import quality_score
+from enrich.faces.same import same_face
+from enrich.items import DetectedImage, FailedImage, RejectedImage
+from enrich.pipelines.engine import engine_for
+from enrich.store.reembed import Loss, Wanted, fail_face, lose_face, save_vectors
+
+LOSSES: dict[str, Loss] = {"not_found": "not_found", "image_too_large": "image_too_large"}
+"""Rejections that say that a picture is not to be had any more. What else comes in place of a picture, such as a page,
+was there once and may be there again."""
+
+
+class ReembedStage:
+    """Stands in the place of all stages from ``screen`` on: the faces were judged when they were accepted.
+
+    A picture of other bytes than those that were judged is another picture: its face is lost, and judged anew by the
+    next ordinary crawl.
+    """
+
+    def __init__(self, crawler: Crawler, store: ReembedExtension, batch_size: int, max_wait_seconds: float) -> None:
+        self.crawler = crawler
+        self.store = store
+        self.batch_size = batch_size
+        self.max_wait_seconds = max_wait_seconds
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        store = crawler.get_extension(ReembedExtension)
+        assert store is not None
+        settings = crawler.settings
+        return cls(crawler, store, settings.getint("EMBED_BATCH_SIZE"), settings.getfloat("EMBED_MAX_WAIT_SECONDS"))
+
+    async def open_spider(self) -> None:
+        """Load the models. Raises ModelError."""
+        engine = await engine_for(self.crawler)
+        self.pack = engine.pack
+        self.batcher = Batcher(engine.embed, self.batch_size, self.max_wait_seconds)
+
+    async def process_item(self, item: object) -> object:
+        """Write what became of each face of the picture. Raises DropItem where it has none any more."""
+        if not isinstance(item, (DetectedImage, RejectedImage, FailedImage)):
+            raise TypeError(f"nothing knows what to do with a {type(item).__name__} here")
+        for face in await asyncio.to_thread(self.store.library.wanted, item.ref):
+            await self._settle(face, item)
+        if isinstance(item, DetectedImage):
+            return item
+        raise DropItem(f"{item.ref.image_url}: {_why(item)}")
+
+    async def _settle(self, wanted: Wanted, item: DetectedImage | RejectedImage | FailedImage) -> None:
+        face_id, model = wanted.face_id, self.store.model
+        if not isinstance(item, DetectedImage):
+            loss = LOSSES.get(item.reason) if isinstance(item, RejectedImage) else None
+            if loss is not None:
+                await self._write("lost", lambda tx: lose_face(tx, face_id, model, loss))
+            else:
+                await self._write("failed", lambda tx: fail_face(tx, face_id, model, _why(item)))
+            return
+        if wanted.sha256 not in (None, item.sha256):
+            await self._write("lost", lambda tx: lose_face(tx, face_id, model, "changed"))
+            return
+        face = same_face(item.faces, wanted.box_px, self.pack.min_detection_confidence)
+        if face is None:
+            await self._write("lost", lambda tx: lose_face(tx, face_id, model, "no_face"))
+            return
+        vectors = await self.batcher.embed_one(face.crop)
+        quality = quality_score(face, self.pack.min_detection_confidence)
+        await self._write(
+            "done",
+            lambda tx: save_vectors(tx, face_id, model, vectors, face=face, sha256=item.sha256, quality=quality),
+        )
+
+    async def _write(self, what: str, fn: Callable[[Connection], bool]) -> None:
+        if await asyncio.wrap_future(self.store.writer.submit(fn)):
+            self.crawler.stats.inc_value(f"enrich/reembedded/{what}")
+
+    async def close_spider(self) -> None:
+        """Embed what waits."""
+        await self.batcher.close()
+
+
+def _why(item: RejectedImage | FailedImage) -> str:
+    return item.error if isinstance(item, FailedImage) else item.reason

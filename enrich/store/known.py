@@ -1,0 +1,202 @@
+"""What one transaction has read about many pictures and their performers: each thing once, since nobody else writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
+
+from sqlalchemy import Connection, and_, bindparam, column, or_, select, values
+
+from enrich.identity import identify
+from enrich.items import EmbeddedImage, FailedImage, ImageRef, Reason, RejectedImage
+from enrich.store.ledger import LIMIT_REASONS, OrphanImage, Outcome, faces_of, require_owner
+from enrich.store.models import require_model
+from enrich.store.prepared import Prepared
+from enrich.store.schema import counters, external_urls, images
+
+T = TypeVar("T")
+
+AT_ONCE = 32
+"""Pictures that one statement looks up: a statement for each costs three times as much."""
+
+
+@dataclass(slots=True)
+class Picture:
+    """A picture's row in the ledger: as it is, then as it shall be.
+
+    ``id``: ``None`` where there is no row yet; ``created_at``: of such a one.
+    """
+
+    ref: ImageRef
+    performer: int
+    id: int | None = None
+    mode: str | None = None
+    sha256: str | None = None
+    outcome: Outcome = "pending"
+    reason: Reason | None = None
+    attempts: int = 0
+    face_id: int | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    next_try_at: str | None = None
+    error: str | None = None
+    detail: str | None = None
+    decided_at: str | None = None
+    created_at: str | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last word is spoken: accepted, or rejected for good."""
+        return self.outcome == "accepted" or (self.outcome == "rejected" and self.reason not in LIMIT_REASONS)
+
+
+Key = tuple[str, int, str]
+Holder = tuple[int, int | None, str, str, str | None]
+"""Performer, face, source and address of a picture that was accepted; or, as the reason says, forgotten."""
+
+_KEY = (images.c.source, images.c.performer_id, images.c.image_url)
+_ROW = (
+    images.c.id, images.c.mode, images.c.sha256, images.c.outcome, images.c.reason, images.c.attempts,
+    images.c.face_id, images.c.width_px, images.c.height_px,
+)  # fmt: skip
+_HOLDER = (images.c.performer_id, images.c.face_id, images.c.source, images.c.image_url, images.c.reason)
+_HELD = or_(images.c.outcome == "accepted", images.c.reason == "forgotten")
+_SHA256S = [f"sha256_{n}" for n in range(AT_ONCE)]
+_ASKED = (
+    values(*(column(key.name, key.type) for key in _KEY), name="asked")
+    .data([tuple(bindparam(f"{key.name}_{n}", type_=key.type) for key in _KEY) for n in range(AT_ONCE)])
+    .cte()
+)
+
+_PICTURE = Prepared(select(*_ROW).where(*(key == bindparam(key.name) for key in _KEY)), *(key.name for key in _KEY))
+_PICTURES = Prepared(
+    select(*_KEY, *_ROW).join_from(_ASKED, images, and_(*(key == _ASKED.c[key.name] for key in _KEY))),
+    *(f"{key.name}_{n}" for n in range(AT_ONCE) for key in _KEY),
+)
+_ACCEPTED = Prepared(
+    select(*_HOLDER).where(images.c.sha256 == bindparam("sha256"), _HELD).order_by(images.c.id).limit(1),
+    "sha256",
+)
+_ALL_ACCEPTED = Prepared(
+    select(images.c.sha256, *_HOLDER)
+    .where(images.c.sha256.in_([bindparam(name) for name in _SHA256S]), _HELD)
+    .order_by(images.c.id.desc()),
+    *_SHA256S,
+)
+_PAGE = Prepared(
+    select(external_urls.c.performer_id).where(
+        external_urls.c.site == bindparam("site"), external_urls.c.normalized_id == bindparam("number")
+    ),
+    "site", "number",
+)  # fmt: skip
+_LAST_FACE = Prepared(select(counters.c.value).where(counters.c.name == "face_id").with_for_update())
+
+
+class Known:
+    """Reads of one transaction. What it changes itself, it has to change in what it was given here."""
+
+    def __init__(self, tx: Connection) -> None:
+        self.tx = tx
+        self._owners: dict[tuple[str | int, str | None], int] = {}
+        self._pages: dict[tuple[str, str], int | None] = {}
+        self._model: tuple[str, dict[str, int]] | None = None
+        self._pictures: dict[Key, Picture] = {}
+        self._faces_of: dict[int, dict[str, int]] = {}
+        self._last_face: int | None = None
+        self._accepted: dict[str, Holder | None] = {}
+
+    def look_up(self, found_out: Iterable[EmbeddedImage | RejectedImage | FailedImage]) -> None:
+        """Read, many at once, what will be asked for; what is not read here is read when it is asked for."""
+        refs: dict[Key, ImageRef] = {}
+        sha256s: dict[str, None] = {}
+        for image in found_out:
+            ref = image.ref
+            try:
+                refs[ref.source, self.owner(ref), ref.image_url] = ref
+            except OrphanImage:
+                continue
+            if isinstance(image, EmbeddedImage):
+                sha256s[image.sha256] = None
+        for keys in _whole_chunks(list(refs)):
+            rows = {row[:3]: row[3:] for row in _PICTURES.on(self.tx).all(*chain.from_iterable(keys))}
+            for key in keys:
+                self._pictures[key] = Picture(refs[key], key[1], *rows.get(key, ()))
+        for chunk in _whole_chunks(list(sha256s)):
+            self._accepted.update(dict.fromkeys(chunk))
+            for sha256, *holder in _ALL_ACCEPTED.on(self.tx).all(*chunk):
+                self._accepted[sha256] = tuple(holder)
+
+    def lock_faces(self) -> None:
+        """Let no other process add faces until the transaction is over: what is read of them stays true.
+
+        SQLite has one writer anyway; elsewhere all who add faces take this lock first.
+        """
+        if self._last_face is None:
+            (self._last_face,) = _LAST_FACE.on(self.tx).first()
+
+    def new_face(self, image: EmbeddedImage, performer: int) -> int:
+        """The id of a face that is going to be written; it counts from now on."""
+        self.lock_faces()
+        assert self._last_face is not None
+        self._last_face += 1
+        ref, of_source = image.ref, self.faces_of(performer)
+        of_source[ref.source] = of_source.get(ref.source, 0) + 1
+        self._accepted[image.sha256] = (performer, self._last_face, ref.source, ref.image_url, None)
+        return self._last_face
+
+    def owner(self, ref: ImageRef) -> int:
+        """Our id of the performer whose picture it is. Raises OrphanImage."""
+        key = (ref.source, ref.source_id) if ref.performer_id is None else (ref.performer_id, None)
+        found = self._owners.get(key)
+        if found is None:
+            found = self._owners[key] = require_owner(self.tx, ref)
+        return found
+
+    def picture(self, ref: ImageRef, performer: int) -> Picture:
+        """The ledger's row of a performer's picture, a new one if it has none; always the same object."""
+        key = (ref.source, performer, ref.image_url)
+        found = self._pictures.get(key)
+        if found is None:
+            row = _PICTURE.on(self.tx).first(*key)
+            found = self._pictures[key] = Picture(ref, performer, *(row or ()))
+        if found.id is None and not found.attempts:  # nothing is written of it yet: what comes first describes it
+            found.ref, found.width_px, found.height_px = ref, ref.width_px, ref.height_px
+        return found
+
+    def accepted(self, sha256: str) -> Holder | None:
+        """The picture of these bytes that was accepted, or forgotten."""
+        if sha256 not in self._accepted:
+            self._accepted[sha256] = _ACCEPTED.on(self.tx).first(sha256)
+        return self._accepted[sha256]
+
+    def faces_of(self, performer: int) -> dict[str, int]:
+        """How many faces a performer has of each source."""
+        found = self._faces_of.get(performer)
+        if found is None:
+            found = self._faces_of[performer] = faces_of(self.tx, performer)
+        return found
+
+    def page_owner(self, ref: ImageRef) -> int | None:
+        """Whose page a reference site's picture was found on, if links say that."""
+        page = ref.page_url
+        if not page or ref.performer_id is None:
+            return None
+        if (ref.source, page) not in self._pages:
+            identity = identify(page)
+            ours = identity is not None and identity.site == ref.source
+            row = _PAGE.on(self.tx).first(*identity.key) if identity is not None and ours else None
+            self._pages[ref.source, page] = row[0] if row else None
+        return self._pages[ref.source, page]
+
+    def require_model(self, image: EmbeddedImage) -> None:
+        """Bind a new database to the image's model pack. Raises StoreError if it is bound to another."""
+        dims = {name: len(vector) for name, vector in image.vectors.items()}
+        if self._model != (image.model, dims):
+            require_model(self.tx, image.model, dims)
+            self._model = (image.model, dims)
+
+
+def _whole_chunks(wanted: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (wanted[start : start + AT_ONCE] for start in range(0, len(wanted) - AT_ONCE + 1, AT_ONCE))
