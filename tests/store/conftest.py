@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pytest
@@ -18,6 +18,9 @@ from enrich.store.database import database_url, open_database, write
 from enrich.store.faces import fail_image, reject_image, save_face
 from enrich.store.ledger import Decision, Limits
 from enrich.store.performers import SavedPerformer, save_performer
+
+if TYPE_CHECKING:
+    from tests.store.exporting import World
 
 T = TypeVar("T")
 
@@ -135,12 +138,11 @@ def vector() -> Callable[..., FloatArray]:
     return unit
 
 
-from tests.store.exporting import World  # noqa: E402  # which is made of what is above
-
-
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the database of ``exporting.World``."""
+    from tests.store.exporting import World  # which is made of what is above
+
     world = World(tmp_path_factory.mktemp("world"))
     world.fill()
     world.engine.dispose()
@@ -150,6 +152,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def world(filled: Path, tmp_path: Path) -> Iterator[World]:
     """A database of forty performers with three faces each, of the test's own."""
+    from tests.store.exporting import World
+
     shutil.copytree(filled, tmp_path / "data")
     made = World(tmp_path / "data")
     yield made
@@ -159,6 +163,8 @@ def world(filled: Path, tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def nobody(tmp_path: Path, empty_database: Path) -> Iterator[World]:
     """The same kind of database with nobody in it."""
+    from tests.store.exporting import World
+
     (tmp_path / "data").mkdir()
     shutil.copy(empty_database, tmp_path / "data")
     made = World(tmp_path / "data")
