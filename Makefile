@@ -26,7 +26,7 @@ demo: $(INSTALLED)
 # The suite's own embedded models; a second pull finds them in place and downloads nothing.
 test: $(INSTALLED_DEV)
 	$(BIN)/scrapy models pull opencv_zoo
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The tests with FlareSolverr, asking a real one on this machine instead of the suite's stand-in (docs/flaresolverr.md).
 FLARESOLVERR_URL ?= http://127.0.0.1:8191

@@ -56,7 +56,6 @@ ITEM_PIPELINES = {
     "enrich.pipelines.detect.DetectStage": 200,
     "enrich.pipelines.screen.ScreenStage": 300,
     "enrich.pipelines.embed.EmbedStage": 400,
-    "enrich.pipelines.agree.AgreeStage": 500,
     "enrich.pipelines.persist.PersistStage": 800,
 }
 BROWSER_USER_AGENT = None  # None: that of the Chromium found, as it says it with a window

@@ -126,6 +126,7 @@ def show(found: Status) -> None:
         console.print(table)
     by_source = {name_of(one): one for one in found.sources}
     listed(console, "pictures rejected because", {name: one.reasons for name, one in by_source.items()})
+    listed(console, "faces in doubt", {name: in_doubt(one) for name, one in by_source.items()})
     listed(console, "searches ended", {name: one.lookups for name, one in by_source.items()})
     listed(console, "performers refused in the last run", {name: one.run_refused for name, one in by_source.items()})
     for name, one in by_source.items():
@@ -150,6 +151,12 @@ def reembedding(found: Progress) -> str:
     return (
         f"{found.done} of {found.faces} faces have vectors of {found.model} too{rest}; `scrapy index --reembed` goes on"
     )
+
+
+def in_doubt(one: SourceStatus) -> dict[str, int]:
+    """The faces that wait for others to be judged by, and the stored ones that a person may want to look at."""
+    counts = {"waiting": one.waiting, "unconfirmed": one.unconfirmed, "suspicious": one.suspicious}
+    return {word: number for word, number in counts.items() if number}
 
 
 def listed(console: Console, title: str, counts: Mapping[str, Mapping[str, int]]) -> None:

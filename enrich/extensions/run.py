@@ -21,16 +21,19 @@ from scrapy.exceptions import CloseSpider, NotConfigured
 
 from enrich.errors import DatabaseTrouble, StoreError
 from enrich.extensions.health import Allowance, verdict
+from enrich.pipelines.agree import terms_of
 from enrich.pipelines.engine import pack_for
 from enrich.spiders.source import SourceSpider, sources_of
 from enrich.store.backup import copy_database
 from enrich.store.database import database_url, snapshot
+from enrich.store.findings import judge_waiting
 from enrich.store.forget_files import Places, finish, note_job_dir, owed, running_crawls
 from enrich.store.index import IndexSpec, catch_up
 from enrich.store.ledger import Limits
 from enrich.store.library import Library
 from enrich.store.models import model_problem
 from enrich.store.runs import Run, beat, finish_run, start_run
+from enrich.store.terms import Terms
 from enrich.store.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -38,6 +41,8 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 60.0
 FAILED = "database_failed"
 """The finish reason of a crawl that could not write: what it fetched further on would be lost."""
+TAKEN_LATER, TAKEN_AWAY = "enrich/faces/taken_later", "enrich/faces/taken_away"
+"""The stats of faces that had waited and were taken, and of unconfirmed ones that were contradicted; of any source."""
 OWED = "forgetting/owed"
 """The stat that tells the command to take whoever was removed out of the files, once all crawls are closed."""
 
@@ -56,6 +61,7 @@ class RunExtension:
         index_dir: Path,
         specs: Sequence[IndexSpec],
         limits: Limits,
+        terms: Terms,
         refresh_after: timedelta,
         places: Places,
         allowance: Allowance,
@@ -66,6 +72,7 @@ class RunExtension:
         self.index_dir = index_dir
         self.specs = specs
         self.limits = limits
+        self.terms = terms
         self.priorities = places.priorities
         self.jobs_dir = places.jobs_dir.absolute()
         self.allowance = allowance
@@ -107,6 +114,7 @@ class RunExtension:
             data_dir / "index",
             [IndexSpec(recogniser.name, recogniser.dim, pack.fingerprint) for recogniser in pack.recognisers],
             Limits(source=spider.source.max_faces, total=sources.max_faces_per_performer),
+            terms_of(pack, sources),
             timedelta(days=settings.getfloat("REFRESH_DAYS")),
             Places(
                 data_dir=data_dir,
@@ -175,10 +183,25 @@ class RunExtension:
             logger.warning("%s: %s", self.spider.name, line)
         await asyncio.to_thread(self._close, reason)
 
+    def _judge_waiting(self) -> None:
+        """Judge again what waits: what was gathered here and is not judged, and what has new faces to compare with."""
+        if self.run is None:
+            return
+        after: int | None = 0
+        while after is not None:
+            sweep = partial(judge_waiting, terms=self.terms, source=self.spider.name, run=self.run, after=after)
+            done = self.writer.submit(sweep).result()
+            for name, number in ((TAKEN_LATER, done.taken), (TAKEN_AWAY, done.taken_away)):
+                if number:
+                    self.crawler.stats.inc_value(name, number)
+            after = done.last
+
     def _close(self, reason: str) -> None:
-        stats = dict(self.crawler.stats.get_stats())
         run, expected = self.run, self._expected()
         try:
+            if reason != FAILED:
+                self._judge_waiting()
+            stats = dict(self.crawler.stats.get_stats())
             if run is not None:
                 if expected is not None:
                     self.writer.submit(partial(beat, run=run, expected=expected))

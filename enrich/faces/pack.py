@@ -18,9 +18,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from enrich.errors import ModelError
+from enrich.faces.agreement import Distances
 
 ALIGNMENT = "arcface-5-points-112"
 PACK_FILE = "pack.yaml"
+SUSPICIOUS_MARGIN = 0.05
+"""How far beyond the last match distance a face is suspicious, where a pack does not say."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]+$")]
@@ -58,7 +61,8 @@ class RecogniserSpec(_Frozen):
 
     ``kind: insightface`` leaves the feeding to insightface, which reads mean and std off the graph. ``flip``: the
     vector is the mean of the crop's and its mirror image's. ``match_distances``: number of faces a performer has (at
-    least) -> the cosine distance below which a new face is taken for the same person.
+    least) -> the cosine distance below which a new face is taken for the same person. ``suspicious_distance``: farther
+    than this from all of several faces of a performer, a face hardly is theirs; by default a little beyond the last.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -73,6 +77,7 @@ class RecogniserSpec(_Frozen):
     std: float = Field(default=1.0, gt=0)
     flip: bool = False
     match_distances: Mapping[int, float]
+    suspicious_distance: float | None = Field(default=None, gt=0, lt=2)
 
     @field_validator("match_distances")
     @classmethod
@@ -84,7 +89,13 @@ class RecogniserSpec(_Frozen):
 
     def match_distance(self, existing_faces: int) -> float:
         """The distance below which a face matches a performer who has ``existing_faces`` (1 or more) already."""
-        return self.match_distances[max(count for count in self.match_distances if count <= existing_faces)]
+        return self.distances.allowed(existing_faces)
+
+    @property
+    def distances(self) -> Distances:
+        """What its distances mean, as plain values."""
+        far = self.suspicious_distance or max(self.match_distances.values()) + SUSPICIOUS_MARGIN
+        return Distances(match=self.match_distances, far=far)
 
 
 class FetchSpec(_Frozen):
@@ -161,7 +172,9 @@ class ModelPack(_Frozen):
             "detector": self.detector.model_dump(
                 include={"kind", "sha256", "input_size_px", "small_input_size_px"} | swapped, exclude_none=True
             ),
-            "recognisers": [spec.model_dump(exclude={"file", "match_distances"}) for spec in self.recognisers],
+            "recognisers": [
+                spec.model_dump(exclude={"file", "match_distances", "suspicious_distance"}) for spec in self.recognisers
+            ],
         }
         canonical = json.dumps(made_by, sort_keys=True, separators=(",", ":"))
         names = "+".join(spec.name for spec in self.recognisers)

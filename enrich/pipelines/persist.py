@@ -12,7 +12,7 @@ from scrapy.exceptions import DropItem
 from sqlalchemy import Connection
 
 from enrich.errors import DatabaseTrouble
-from enrich.extensions.run import RunExtension
+from enrich.extensions.run import TAKEN_AWAY, TAKEN_LATER, RunExtension
 from enrich.items import (
     EmbeddedImage,
     FailedImage,
@@ -29,6 +29,14 @@ from enrich.store.ledger import Decision, OrphanImage
 from enrich.store.performers import end_lookup, remove_performer, save_performer
 
 T = TypeVar("T")
+
+_FACES = {
+    "waits": "enrich/faces/waiting",
+    "suspicious": "enrich/faces/suspicious",
+    "also_taken": TAKEN_LATER,
+    "taken_away": TAKEN_AWAY,
+}
+"""What is counted of a decision beside its outcome."""
 
 
 class PersistStage:
@@ -104,7 +112,7 @@ class PersistStage:
             raise DropItem(str(error)) from error
 
     async def _image(self, item: EmbeddedImage | RejectedImage | FailedImage) -> Decision:
-        finding = Finding(image=item, limits=self.store.limits, run=self.store.run)
+        finding = Finding(image=item, limits=self.store.limits, terms=self.store.terms, run=self.store.run)
         try:
             return await self._written(self.store.writer.submit_piece(save_findings, finding))
         except OrphanImage as error:
@@ -120,6 +128,9 @@ class PersistStage:
             self._count("enrich/images/repeated")
             raise DropItem(f"{item.ref.image_url}: decided before")
         self._count(f"enrich/images/{decision.outcome}")
+        for name in ("waits", "suspicious", "also_taken", "taken_away"):
+            if number := int(getattr(decision, name)):
+                self._count(_FACES[name], number)
         if decision.outcome == "accepted":
             self._count("enrich/faces/accepted")
             return item

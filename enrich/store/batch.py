@@ -6,13 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, bindparam, insert, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, update
 
-from enrich.items import EmbeddedImage
-from enrich.store.known import Known, Picture
+from enrich.items import EmbeddedImage, FloatArray, Mode
+from enrich.store.company import Waiting
+from enrich.store.known import Known
+from enrich.store.picture import Picture
 from enrich.store.prepared import Prepared
-from enrich.store.runs import Run, count
-from enrich.store.schema import counters, embeddings, face_details, faces, images, performers
+from enrich.store.runs import Run, count, credit
+from enrich.store.schema import (
+    candidate_vectors,
+    candidates,
+    counters,
+    embeddings,
+    face_details,
+    faces,
+    images,
+    performers,
+)
 
 _LITTLE_ENDIAN = np.dtype("<f4")
 _NUMBER = "%.9g"
@@ -35,6 +46,17 @@ _INSERT_DETAILS = _insert(
     face_details, "face_id", "sha256", "box_px", "landmarks_px", "confidence", "yaw_deg", "model", "matched",
     "page_url", "gallery",
 )  # fmt: skip
+_DELETE_FACE = Prepared(delete(faces).where(faces.c.id == bindparam("face")), "face")
+_INSERT_CANDIDATE = _insert(
+    candidates, "image_id", "sha256", "box_px", "landmarks_px", "confidence", "yaw_deg", "quality_score", "model",
+    "seen_face",
+)  # fmt: skip
+_INSERT_CANDIDATE_VECTOR = _insert(candidate_vectors, "image_id", "recogniser", "vector")
+_SEEN = Prepared(
+    update(candidates).where(candidates.c.image_id == bindparam("image")).values(seen_face=bindparam("seen")),
+    "seen", "image",
+)  # fmt: skip
+_DELETE_CANDIDATE = Prepared(delete(candidates).where(candidates.c.image_id == bindparam("image")), "image")
 _DECIDED = (
     "mode", "sha256", "outcome", "reason", "attempts", "next_try_at", "error", "detail", "face_id", "width_px",
     "height_px", "decided_at",
@@ -74,6 +96,10 @@ class Batch:
         self._decided: dict[int, Picture] = {}
         self._grown: dict[int, str] = {}
         self._counts: dict[int, _Counts] = {}
+        self._credits: dict[tuple[str, Mode], int] = {}
+        self._removed: set[int] = set()
+        self._waiting: dict[int, Waiting] = {}
+        self._no_longer: dict[int, Waiting] = {}
 
     def add_face(self, image: EmbeddedImage, performer: int, at: str) -> int:
         """A new face of a performer, with its vectors; its id."""
@@ -81,14 +107,30 @@ class Batch:
         ref, face = image.ref, image.face
         self._faces.append((face_id, performer, face_id, face_id, ref.image_url, ref.source, image.quality, at))
         for name, vector in image.vectors.items():
-            self._vectors.append((face_id, name, image.model, vector.astype(_LITTLE_ENDIAN, copy=False).tobytes()))
-        box, landmarks = _BOX % tuple(face.box_px.tolist()), _LANDMARKS % tuple(face.landmarks_px.ravel().tolist())
+            self._vectors.append((face_id, name, image.model, _blob(vector)))
+        box, landmarks = _where(image)
         self._details.append((
             face_id, image.sha256, box, landmarks, face.confidence, face.yaw_deg, image.model, ref.matched,
             ref.page_url, ref.gallery,
         ))  # fmt: skip
         self._grown[performer] = at
         return face_id
+
+    def remove_face(self, image: EmbeddedImage, performer: int, face_id: int, at: str) -> None:
+        """A face is to be taken away; its picture has to be decided anew."""
+        self.known.no_face(image, performer, face_id)
+        self._removed.add(face_id)
+        self._grown[performer] = at
+
+    def wait(self, waiting: Waiting) -> None:
+        """A picture waits, or goes on waiting."""
+        self._waiting[id(waiting)] = waiting
+        self._no_longer.pop(id(waiting), None)
+
+    def end_wait(self, waiting: Waiting) -> None:
+        """A picture waits no longer."""
+        self._no_longer[id(waiting)] = waiting
+        self._waiting.pop(id(waiting), None)
 
     def decide(self, picture: Picture) -> None:
         """A picture's row is as it shall be."""
@@ -105,16 +147,33 @@ class Batch:
         counts.faces += faces
         counts.errors += errors
 
+    def credit(self, source: str, mode: Mode | None) -> None:
+        """A face was taken that is to be counted with the last run of its source."""
+        if mode is not None:
+            self._credits[source, mode] = self._credits.get((source, mode), 0) + 1
+
     def write(self) -> None:
         """Write it all. Raises DBAPIError; then nothing of the transaction may be kept."""
         tx = self.tx
         if self._faces:
             _COUNT_ON.on(tx).run(self._faces[-1][0])
-            _INSERT_FACE.on(tx).many(self._faces)
-            _INSERT_VECTOR.on(tx).many(self._vectors)
-            _INSERT_DETAILS.on(tx).many(self._details)
-            grown = self._grown.items()
-            _UPDATE_PERFORMER.on(tx).many([(sum(self.known.faces_of(one).values()), at, one) for one, at in grown])
+        if self._removed:
+            _DELETE_FACE.on(tx).many([(face,) for face in sorted(self._removed)])
+        for statement, rows in (
+            (_INSERT_FACE, self._faces), (_INSERT_VECTOR, self._vectors), (_INSERT_DETAILS, self._details)
+        ):  # fmt: skip
+            statement.on(tx).many([row for row in rows if row[0] not in self._removed] if self._removed else rows)
+        grown = self._grown.items()
+        _UPDATE_PERFORMER.on(tx).many([(sum(self.known.faces_of(one).values()), at, one) for one, at in grown])
+        self._write_pictures()
+        self._write_waiting()
+        for counts in self._counts.values():
+            count(tx, counts.run, counts.at, faces=counts.faces, errors=counts.errors)
+        for (source, mode), number in self._credits.items():
+            credit(tx, source, mode, number)
+
+    def _write_pictures(self) -> None:
+        tx = self.tx
         new, listed = [], []
         for one in self._decided.values():
             decided = (
@@ -131,5 +190,30 @@ class Batch:
             ))  # fmt: skip
         _UPDATE_PICTURE.on(tx).many(listed)
         _INSERT_PICTURE.on(tx).many(new)
-        for counts in self._counts.values():
-            count(tx, counts.run, counts.at, faces=counts.faces, errors=counts.errors)
+
+    def _write_waiting(self) -> None:
+        tx = self.tx
+        _DELETE_CANDIDATE.on(tx).many([(one.picture.id,) for one in self._no_longer.values() if one.listed])
+        _SEEN.on(tx).many([(one.seen_face, one.picture.id) for one in self._waiting.values() if one.listed])
+        rows, vectors = [], []
+        for one in self._waiting.values():
+            if one.listed:
+                continue
+            image, number = one.image, self.known.row_of(one.picture)
+            rows.append((
+                number, image.sha256, *_where(image), image.face.confidence, image.face.yaw_deg, image.quality,
+                image.model, one.seen_face,
+            ))  # fmt: skip
+            vectors += [(number, name, _blob(vector)) for name, vector in image.vectors.items()]
+        _INSERT_CANDIDATE.on(tx).many(rows)
+        _INSERT_CANDIDATE_VECTOR.on(tx).many(vectors)
+
+
+def _blob(vector: FloatArray) -> bytes:
+    return vector.astype(_LITTLE_ENDIAN, copy=False).tobytes()
+
+
+def _where(image: EmbeddedImage) -> tuple[str, str]:
+    """Box and landmarks as JSON."""
+    face = image.face
+    return _BOX % tuple(face.box_px.tolist()), _LANDMARKS % tuple(face.landmarks_px.ravel().tolist())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -13,11 +13,16 @@ from sqlalchemy import Connection
 
 from enrich.errors import StoreError
 from enrich.items import EmbeddedImage, FailedImage, RejectedImage
+from enrich.store.barred import barred
 from enrich.store.batch import Batch
+from enrich.store.company import waiting_performers
 from enrich.store.database import utc_in, utc_text
-from enrich.store.known import Known, Picture
+from enrich.store.known import Known
 from enrich.store.ledger import LONGEST_RETRY_SECONDS, NO_LIMITS, Decision, Limits, retry_seconds
+from enrich.store.picture import Picture
 from enrich.store.runs import Run
+from enrich.store.terms import Terms
+from enrich.store.trust import Judging
 
 NORM_TOLERANCE = 1e-3
 """How far from 1 the length of a unit vector may be: float32 sums over 512 numbers, not another scale."""
@@ -29,14 +34,25 @@ _FLOAT32 = np.dtype(np.float32)
 class Finding:
     """What was found out about a picture: its face, why it is left out, or why it could not be had; and in which run.
 
-    ``limits``: for a face. ``retry_after``: a failed picture is not tried again before. ``now``: in place of the clock.
+    ``limits``: for a face. ``terms``: on which faces are taken; without them every face is. ``retry_after``: a failed
+    picture is not tried again before. ``now``: in place of the clock.
     """
 
     image: EmbeddedImage | RejectedImage | FailedImage
     limits: Limits = NO_LIMITS
+    terms: Terms | None = None
     run: Run | None = None
     retry_after: timedelta | None = None
     now: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """What judging again did: faces taken, faces taken away. ``last``: go on beyond this id; ``None``: all is done."""
+
+    last: int | None
+    taken: int
+    taken_away: int
 
 
 def save_findings(tx: Connection, findings: Sequence[Finding]) -> list[Decision | StoreError]:
@@ -60,24 +76,30 @@ def save_findings(tx: Connection, findings: Sequence[Finding]) -> list[Decision 
 
 
 def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
-    image, known = finding.image, batch.known
+    image, known, terms = finding.image, batch.known, finding.terms
     performer = known.owner(image.ref)
     if isinstance(image, EmbeddedImage):
         _require_unit_vectors(image)
         known.require_model(image)
+    gathers = terms is not None and terms.trust(image.ref.source) == "low"
+    if isinstance(image, EmbeddedImage) or gathers:
         known.lock_faces()
     picture = known.picture(image.ref, performer)
     if picture.is_settled:
         return _told(picture, repeated=True)
+    was_pending = picture.id is not None and picture.outcome == "pending"
+    if gathers:
+        known.pending(image.ref.source, performer)
     picture.attempts += 1
     picture.decided_at = at
     picture.created_at = picture.created_at or at
     picture.reason = picture.error = picture.next_try_at = picture.detail = None
     if finding.run is not None:
         picture.mode = finding.run.mode
+    judging = None if terms is None else Judging(batch, terms, finding.run, at)
     match image:
         case EmbeddedImage():
-            _judge_face(batch, picture, image, finding, at)
+            _judge_face(batch, picture, image, finding, judging, at)
         case RejectedImage():
             picture.outcome, picture.reason = "rejected", image.reason
             picture.sha256 = image.sha256 or picture.sha256
@@ -89,29 +111,59 @@ def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
             picture.next_try_at = utc_in(wait, at)
             batch.count(finding.run, at, errors=1)
     batch.decide(picture)
-    return _told(picture)
+    if was_pending:
+        known.had(picture)
+    at_once = picture.outcome == "accepted"
+    if judging is None or not (at_once or gathers or judging.waits):
+        return _told(picture)
+    suspicious = at_once and picture.detail is not None
+    if at_once or gathers:
+        judging.again(performer)
+    of_others = judging.also_taken - (picture.outcome == "accepted" and not at_once)
+    return replace(
+        _told(picture), waits=judging.waits and picture.outcome == "rejected", suspicious=suspicious,
+        also_taken=of_others, taken_away=judging.taken_away,
+    )  # fmt: skip
 
 
-def _judge_face(batch: Batch, picture: Picture, image: EmbeddedImage, finding: Finding, at: str) -> None:
+def _judge_face(
+    batch: Batch, picture: Picture, image: EmbeddedImage, finding: Finding, judging: Judging | None, at: str
+) -> None:
     picture.sha256, picture.width_px, picture.height_px = image.sha256, image.width_px, image.height_px
-    page_owner = batch.known.page_owner(image.ref)
-    same = batch.known.accepted(image.sha256)
-    if page_owner is not None and page_owner != picture.performer:
-        picture.reason, detail = "wrong_person", {"page_of_performer": page_owner}
-        picture.detail = json.dumps(detail)
-    elif same is not None and same[-1] == "forgotten":
-        picture.reason = "forgotten"
-    elif same is not None:
-        picture.reason = "duplicate_image"
-        named = ("of_performer", "of_face", "of_source", "of_image_url")
-        picture.detail = json.dumps(dict(zip(named, same[:-1], strict=True)))
-    else:
-        picture.reason = finding.limits.reached(batch.known.faces_of(picture.performer), image.ref.source)
-    if picture.reason is not None:
-        picture.outcome = "rejected"
+    if barred(batch, picture, image, finding.limits):
         return
+    if judging is not None:
+        if judging.objection(picture, image):
+            return
+        picture.detail = judging.doubt(picture, image)
     picture.outcome, picture.face_id = "accepted", batch.add_face(image, picture.performer, at)
     batch.count(finding.run, at, faces=1)
+
+
+def judge_waiting(
+    tx: Connection,
+    terms: Terms,
+    source: str,
+    *,
+    run: Run | None = None,
+    after: int = 0,
+    most: int = 50,
+    now: datetime | None = None,
+) -> Sweep:
+    """Judge again what waits of the next ``most`` performers beyond the id ``after`` for whom anything has changed.
+
+    There are faces that it was not compared with, or it was gathered and never judged; of ``source``, whose crawl is
+    over, whatever is still to be had.
+    """
+    performers = waiting_performers(tx, after, most)
+    batch = Batch(tx, Known(tx))
+    batch.known.lock_faces()
+    judging = Judging(batch, terms, run, utc_text(now))
+    for performer in performers:
+        judging.again(performer, done_with=(source,))
+    batch.write()
+    last = performers[-1] if len(performers) == most else None
+    return Sweep(last=last, taken=judging.also_taken, taken_away=judging.taken_away)
 
 
 def _told(picture: Picture, *, repeated: bool = False) -> Decision:

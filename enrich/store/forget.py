@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from enrich.errors import StoreError
 from enrich.store.database import utc_text
@@ -22,6 +22,7 @@ from enrich.store.forgotten import is_remembered, link_marks, mark, remember, sa
 from enrich.store.ledger import known_performer
 from enrich.store.schema import (
     aliases,
+    candidates,
     external_urls,
     face_details,
     faces,
@@ -138,6 +139,13 @@ def forget_faces(tx: Connection, numbers: Sequence[int], *, now: datetime | None
             row = {"source": face.source_endpoint, "performer_id": face.performer_id, "image_url": face.image_url}
             said = {"sha256": face.sha256, "created_at": at, "decided_at": at}
             tx.execute(insert(images), {**row, **said, **verdict})
+        shows = images.c.face_id == number
+        if face.sha256 is not None:  # it may wait elsewhere too, or stand there unconfirmed
+            shows = or_(shows, images.c.sha256 == face.sha256)
+        waits = images.c.id.in_(select(candidates.c.image_id))
+        of_it = list(tx.execute(select(images.c.id).where(shows, waits)).scalars())
+        tx.execute(delete(candidates).where(candidates.c.image_id.in_(of_it)))
+        tx.execute(update(images).where(images.c.id.in_(of_it)).values(decided_at=at, **verdict))
         tx.execute(delete(faces).where(faces.c.id == number))
         recount(tx, [face.performer_id], at)
     if found:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, column, or_, select, values
+from sqlalchemy import Connection, and_, bindparam, column, func, or_, select, values
 
 from enrich.identity import identify
-from enrich.items import EmbeddedImage, FailedImage, ImageRef, Reason, RejectedImage
-from enrich.store.ledger import LIMIT_REASONS, OrphanImage, Outcome, faces_of, require_owner
+from enrich.items import EmbeddedImage, FailedImage, ImageRef, RejectedImage
+from enrich.store.company import Company, StoredFace, Waiting, read_waiting, stored_faces
+from enrich.store.ledger import OrphanImage, faces_of, require_owner
 from enrich.store.models import require_model
+from enrich.store.picture import PICTURE, Picture
 from enrich.store.prepared import Prepared
-from enrich.store.schema import counters, external_urls, images
+from enrich.store.schema import OPEN_IMAGE, counters, external_urls, images
 
 T = TypeVar("T")
 
@@ -22,45 +23,11 @@ AT_ONCE = 32
 """Pictures that one statement looks up: a statement for each costs three times as much."""
 
 
-@dataclass(slots=True)
-class Picture:
-    """A picture's row in the ledger: as it is, then as it shall be.
-
-    ``id``: ``None`` where there is no row yet; ``created_at``: of such a one.
-    """
-
-    ref: ImageRef
-    performer: int
-    id: int | None = None
-    mode: str | None = None
-    sha256: str | None = None
-    outcome: Outcome = "pending"
-    reason: Reason | None = None
-    attempts: int = 0
-    face_id: int | None = None
-    width_px: int | None = None
-    height_px: int | None = None
-    next_try_at: str | None = None
-    error: str | None = None
-    detail: str | None = None
-    decided_at: str | None = None
-    created_at: str | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the last word is spoken: accepted, or rejected for good."""
-        return self.outcome == "accepted" or (self.outcome == "rejected" and self.reason not in LIMIT_REASONS)
-
-
 Key = tuple[str, int, str]
 Holder = tuple[int, int | None, str, str, str | None]
 """Performer, face, source and address of a picture that was accepted; or, as the reason says, forgotten."""
 
 _KEY = (images.c.source, images.c.performer_id, images.c.image_url)
-_ROW = (
-    images.c.id, images.c.mode, images.c.sha256, images.c.outcome, images.c.reason, images.c.attempts,
-    images.c.face_id, images.c.width_px, images.c.height_px,
-)  # fmt: skip
 _HOLDER = (images.c.performer_id, images.c.face_id, images.c.source, images.c.image_url, images.c.reason)
 _HELD = or_(images.c.outcome == "accepted", images.c.reason == "forgotten")
 _SHA256S = [f"sha256_{n}" for n in range(AT_ONCE)]
@@ -70,9 +37,9 @@ _ASKED = (
     .cte()
 )
 
-_PICTURE = Prepared(select(*_ROW).where(*(key == bindparam(key.name) for key in _KEY)), *(key.name for key in _KEY))
+_PICTURE = Prepared(select(*PICTURE).where(*(key == bindparam(key.name) for key in _KEY)), *(key.name for key in _KEY))
 _PICTURES = Prepared(
-    select(*_KEY, *_ROW).join_from(_ASKED, images, and_(*(key == _ASKED.c[key.name] for key in _KEY))),
+    select(*_KEY, *PICTURE).join_from(_ASKED, images, and_(*(key == _ASKED.c[key.name] for key in _KEY))),
     *(f"{key.name}_{n}" for n in range(AT_ONCE) for key in _KEY),
 )
 _ACCEPTED = Prepared(
@@ -91,6 +58,15 @@ _PAGE = Prepared(
     ),
     "site", "number",
 )  # fmt: skip
+_PENDING = Prepared(
+    select(func.count()).where(
+        images.c.source == bindparam("source"),
+        images.c.performer_id == bindparam("performer"),
+        images.c.outcome == "pending",
+        OPEN_IMAGE,
+    ),
+    "source", "performer",
+)  # fmt: skip
 _LAST_FACE = Prepared(select(counters.c.value).where(counters.c.name == "face_id").with_for_update())
 
 
@@ -106,6 +82,10 @@ class Known:
         self._faces_of: dict[int, dict[str, int]] = {}
         self._last_face: int | None = None
         self._accepted: dict[str, Holder | None] = {}
+        self._companies: dict[int, Company] = {}
+        self._waiting: dict[tuple[int, str], list[Waiting]] = {}
+        self._added: dict[int, dict[int, StoredFace]] = {}
+        self._pending: dict[tuple[str, int], int] = {}
 
     def look_up(self, found_out: Iterable[EmbeddedImage | RejectedImage | FailedImage]) -> None:
         """Read, many at once, what will be asked for; what is not read here is read when it is asked for."""
@@ -144,7 +124,52 @@ class Known:
         ref, of_source = image.ref, self.faces_of(performer)
         of_source[ref.source] = of_source.get(ref.source, 0) + 1
         self._accepted[image.sha256] = (performer, self._last_face, ref.source, ref.image_url, None)
+        stored = StoredFace(ref.source, image.vectors)
+        self._added.setdefault(performer, {})[self._last_face] = stored
+        if performer in self._companies:
+            self._companies[performer].join(self._last_face, stored)
         return self._last_face
+
+    def no_face(self, image: EmbeddedImage, performer: int, face_id: int) -> None:
+        """A face that is going to be taken away; it counts no more."""
+        self.faces_of(performer)[image.ref.source] -= 1
+        self._accepted[image.sha256] = None  # what the row says is not true any more
+        self._added.get(performer, {}).pop(face_id, None)
+        self.company(performer, image.model).leave(face_id)
+
+    def waiting(self, performer: int, model: str) -> list[Waiting]:
+        """What waits of a performer, with vectors of this model; always the same list and objects."""
+        found = self._waiting.get((performer, model))
+        if found is None:
+            found = self._waiting[performer, model] = read_waiting(self.tx, performer, model)
+            for one in found:
+                key = (one.picture.ref.source, performer, one.picture.ref.image_url)
+                there = self._pictures.setdefault(key, one.picture)
+                if there.decided_at is None:  # read without what nobody else asks for
+                    there.detail, there.decided_at = one.picture.detail, one.picture.decided_at
+                one.picture = there
+        return found
+
+    def company(self, performer: int, model: str) -> Company:
+        """The faces that a performer has and those that wait, with vectors of this model."""
+        found = self._companies.get(performer)
+        if found is None:
+            stored = stored_faces(self.tx, performer) | self._added.get(performer, {})
+            found = self._companies[performer] = Company(performer, stored, self.waiting(performer, model))
+        return found
+
+    def pending(self, source: str, performer: int) -> int:
+        """How many pictures of a performer at a source are still to be had; first asked before any of them is."""
+        key = (source, performer)
+        if key not in self._pending:
+            (self._pending[key],) = _PENDING.on(self.tx).first(source, performer)
+        return self._pending[key]
+
+    def had(self, picture: Picture) -> None:
+        """A picture that was still to be had is decided."""
+        key = (picture.ref.source, picture.performer)
+        if key in self._pending:
+            self._pending[key] -= 1
 
     def owner(self, ref: ImageRef) -> int:
         """Our id of the performer whose picture it is. Raises OrphanImage."""
@@ -164,6 +189,13 @@ class Known:
         if found.id is None and not found.attempts:  # nothing is written of it yet: what comes first describes it
             found.ref, found.width_px, found.height_px = ref, ref.width_px, ref.height_px
         return found
+
+    def row_of(self, picture: Picture) -> int:
+        """The number of a picture's row, once it is written."""
+        if picture.id is None:
+            ref = picture.ref
+            picture.id = _PICTURE.on(self.tx).first(ref.source, picture.performer, ref.image_url)[0]
+        return picture.id
 
     def accepted(self, sha256: str) -> Holder | None:
         """The picture of these bytes that was accepted, or forgotten."""

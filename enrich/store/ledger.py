@@ -55,13 +55,22 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What became of a picture. ``repeated``: it had been decided before, and nothing was changed."""
+    """What became of a picture. ``repeated``: it had been decided before, and nothing was changed.
+
+    ``waits``: its face is kept, to be judged again. ``suspicious``: taken, though it is far from all of several faces.
+    ``also_taken``: faces that had waited, and were taken because of it. ``taken_away``: faces that stood unconfirmed,
+    and do not agree with it.
+    """
 
     outcome: Outcome
     performer_id: int
     reason: Reason | None = None
     face_id: int | None = None
     repeated: bool = False
+    waits: bool = False
+    suspicious: bool = False
+    also_taken: int = 0
+    taken_away: int = 0
 
 
 def has_come(next_try_at: str | None, at: str) -> bool:

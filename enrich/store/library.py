@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection, Engine, bindparam, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from enrich.errors import StoreError
-from enrich.items import FloatArray, ImageRef, Lookup, Mode, Performer, Reason
+from enrich.items import ImageRef, Lookup, Mode, Performer, Reason
 from enrich.store.database import utc_text
 from enrich.store.due import candidates, due_performers, due_pictures, owners_of_due_pictures
 from enrich.store.forgotten import ForgottenPerformer, admit, all_marks, is_remembered
@@ -32,9 +30,7 @@ from enrich.store.prepared import Prepared
 from enrich.store.readers import Readers
 from enrich.store.schema import (
     aliases,
-    embeddings,
     external_urls,
-    faces,
     images,
     performers,
 )
@@ -53,13 +49,6 @@ _SHA256 = Prepared(
     .limit(1),
     "sha256",
 )
-_VECTORS = Prepared(
-    select(embeddings.c.face_id, embeddings.c.vector)
-    .join(faces, faces.c.id == embeddings.c.face_id)
-    .where(faces.c.performer_id == bindparam("performer"), embeddings.c.recogniser == bindparam("recogniser"))
-    .order_by(embeddings.c.face_id),
-    "performer", "recogniser",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +168,6 @@ class Library:
         except ForgottenPerformer:
             return True
         return False
-
-    def vectors(self, ref: ImageRef, recogniser: str) -> tuple[npt.NDArray[np.int64], FloatArray]:
-        """Face ids (n,) and unit vectors (n, dim) that the picture's performer has; empty for an unknown one."""
-        performer = self._owner(ref)
-        rows = _VECTORS.on(self._connection()).all(performer, recogniser)
-        if not rows:
-            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
-        matrix = np.frombuffer(b"".join(blob for _, blob in rows), "<f4").reshape(len(rows), -1)
-        return np.array([face for face, _ in rows], np.int64), matrix.astype(np.float32, copy=False)
 
     def lookups_by_url(
         self,

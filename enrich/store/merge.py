@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from enrich.store.schema import (
     aliases,
+    candidates,
     external_urls,
     faces,
     images,
@@ -74,6 +75,10 @@ def absorb(tx: Connection, keep: int, gone: int) -> None:
         tx.execute(delete(derived).where(derived.c.performer_id == gone))
     for table in (images, faces, external_urls, stashbox_ids, merged_ids, profiles, gone_there):
         tx.execute(update(table).where(table.c.performer_id == gone).values(performer_id=keep))
+    # What waits was not compared with the other's faces: the next crawl's end judges it again.
+    theirs = select(images.c.id).where(images.c.performer_id == keep)
+    not_new = (candidates.c.image_id.in_(theirs), candidates.c.seen_face.is_not(None))
+    tx.execute(update(candidates).where(*not_new).values(seen_face=0))
     tx.execute(
         update(performers)
         .where(performers.c.id == keep)

@@ -60,6 +60,20 @@ _PROGRESS = Prepared(
     "n_processed", "n_faces", "n_errors", "last", "at", "key",
 )  # fmt: skip
 
+_LAST_RUN = (
+    select(func.max(runs.c.id)).where(runs.c.source == bindparam("of_source"), runs.c.mode == bindparam("of_mode"))
+).scalar_subquery()
+_CREDIT_RUN = Prepared(
+    update(runs).where(runs.c.id == _LAST_RUN).values(faces_added=runs.c.faces_added + bindparam("n_faces")),
+    "n_faces", "of_source", "of_mode",
+)  # fmt: skip
+_CREDIT_PROGRESS = Prepared(
+    update(scrape_progress)
+    .where(scrape_progress.c.source == bindparam("key"))
+    .values(faces_added=scrape_progress.c.faces_added + bindparam("n_faces")),
+    "n_faces", "key",
+)  # fmt: skip
+
 
 def start_run(
     tx: Connection, source: str, mode: Mode, *, expected: int | None = None, now: datetime | None = None
@@ -135,6 +149,12 @@ def count(
         values = {"source": run.key, "last_processed_id": last, "last_processed_time": at}
         counted = {"performers_processed": processed, "faces_added": faces, "errors": errors}
         tx.execute(insert(scrape_progress), {**values, **counted})
+
+
+def credit(tx: Connection, source: str, mode: Mode, faces: int) -> None:
+    """Add faces to what the last run of a source counts, whoever's run it is in which they are taken."""
+    _CREDIT_RUN.on(tx).run(faces, source, mode)
+    _CREDIT_PROGRESS.on(tx).run(faces, Run(0, source, mode).key)
 
 
 def is_running(row: Mapping[str, Any], now: datetime | None = None) -> bool:

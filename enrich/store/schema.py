@@ -368,3 +368,29 @@ new_embeddings = Table(
     PrimaryKeyConstraint("face_id", "model", "recogniser"),
 )
 """Vectors of a pack that the database is not of yet; as ``embeddings``, which they replace all at once."""
+
+candidates = Table(
+    "candidates",
+    metadata,
+    Column("image_id", Integer, ForeignKey("images.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("sha256", Text, nullable=False),
+    Column("box_px", JSON, nullable=False),
+    Column("landmarks_px", JSON, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("yaw_deg", Float, nullable=False),
+    Column("quality_score", Float, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("seen_face", Integer),
+)
+"""Faces that wait for others to be judged by: their pictures are rejected so far. Where the picture is accepted, its
+face stands unconfirmed. ``seen_face``: the performer's newest face when it was last judged; ``NULL``: never judged."""
+
+candidate_vectors = Table(
+    "candidate_vectors",
+    metadata,
+    Column("image_id", Integer, ForeignKey("candidates.image_id", ondelete="CASCADE"), nullable=False),
+    Column("recogniser", Text, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("image_id", "recogniser"),
+)
+"""Their vectors, as in ``embeddings``."""

@@ -16,6 +16,7 @@ from enrich.store.models import index_specs
 from enrich.store.reembed import Progress, begun, progress
 from enrich.store.runs import is_running
 from enrich.store.schema import external_urls, faces, images, lookups, performers, runs, scrape_progress
+from enrich.store.waiting import standings
 
 State = Literal["running", "finished", "interrupted"]
 
@@ -31,7 +32,9 @@ class SourceStatus:
     ``performers``: new or changed ones. ``images``: by outcome; ``reasons``: the rejected ones by reason.
     ``lookups``: by outcome. ``run_refused``: performers who must not be stored, by reason. ``run_degraded``: what was
     not as it should be. ``robots_ignored``: the reason for which the last run did not obey robots.txt.
-    ``gone``: performers whom the stash-box no longer has.
+    ``gone``: performers whom the stash-box no longer has. ``waiting``: faces that are kept, to be judged again when the
+    performer has others; ``unconfirmed``: stored though there was none to compare them with; ``suspicious``: stored
+    though they are far from all the others.
     """
 
     source: str
@@ -56,13 +59,16 @@ class SourceStatus:
     run_degraded: tuple[str, ...] = ()
     robots_ignored: str | None = None
     gone: int = 0
+    waiting: int = 0
+    unconfirmed: int = 0
+    suspicious: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The whole database. ``recognisers``: name -> length of its vectors. ``reembedding``: the way to another pack.
 
-    ``gone``: performers whom none of their stash-boxes has any more.
+    ``gone``: performers whom none of their stash-boxes has any more. The last numbers as of a source.
     """
 
     database: str
@@ -77,6 +83,9 @@ class Status:
     recognisers: Mapping[str, int] = field(default_factory=dict)
     reembedding: Progress | None = None
     gone: int = 0
+    waiting: int = 0
+    unconfirmed: int = 0
+    suspicious: int = 0
     sources: tuple[SourceStatus, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -106,6 +115,9 @@ def status(engine: Engine, database: str, *, now: datetime | None = None) -> Sta
             recognisers={spec.recogniser: spec.dim for spec in specs},
             reembedding=next((progress(connection, model) for model in begun(connection)), None),
             gone=len(gone_everywhere(connection)),
+            waiting=sum(source.waiting for source in sources),
+            unconfirmed=sum(source.unconfirmed for source in sources),
+            suspicious=sum(source.suspicious for source in sources),
             sources=sources,
         )
 
@@ -130,6 +142,8 @@ def _sources(connection: Connection, now: datetime) -> tuple[SourceStatus, ...]:
         found[source, mode or "api"].update(performers=row.performers_processed, errors=row.errors)
     for name, number in gone_counts(connection).items():
         found[name, "api"]["gone"] = number
+    for key, numbers in standings(connection).items():
+        found[key].update(numbers)
     for one in found.values():
         one["faces"] = one["images"].get("accepted", 0)
     ordered = sorted(found.items(), key=lambda item: (item[0][1] != "api", item[0][0], item[0][1] or ""))

@@ -18,6 +18,7 @@ from enrich.store.database import sqlite_path, utc_text, write
 from enrich.store.models import IndexSpec, bind_model, database_id, index_specs
 from enrich.store.reembed import abandon, progress
 from enrich.store.schema import embeddings, face_details, faces, images, new_embeddings, performers, reembedded
+from enrich.store.waiting import fetch_waiting_anew, renew_unconfirmed
 
 FINAL = ("not_found", "image_too_large", "no_face")
 """Losses that are the ledger's last word on a picture; after any other it is fetched and judged anew."""
@@ -52,9 +53,11 @@ def switch(engine: Engine, specs: Sequence[IndexSpec], *, may_drop: int = 0, now
     at = utc_text(now)
     with write(engine) as tx:
         dropped = _require_ready(tx, model, may_drop)
+        fetch_waiting_anew(tx)
         if dropped:
             _drop_rest(tx, model, at)
         _exchange(tx, model)
+        renew_unconfirmed(tx)
         bind_model(tx, model, {spec.recogniser: spec.dim for spec in specs})
         _require_whole(tx, specs)
         abandon(tx)

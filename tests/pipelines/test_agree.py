@@ -1,21 +1,23 @@
-"""Trust levels: what the agree stage lets pass, judged on real vectors in a real database."""
+"""Trust levels: what becomes of a face on the terms of a real pack and the shipped sources, in a real database."""
 
 from __future__ import annotations
 
-import asyncio
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from enrich.config import default_sources
 from enrich.faces.pack import ModelPack, load_pack
-from enrich.items import EmbeddedImage, Face, ImageRef, Performer, RejectedImage
-from enrich.pipelines.agree import AgreeStage
-from enrich.store.faces import save_face
-from enrich.store.ledger import Limits
-from enrich.store.library import Library
+from enrich.items import EmbeddedImage, Face, ImageRef, Performer
+from enrich.pipelines.agree import terms_of
+from enrich.store.findings import Finding, save_findings
+from enrich.store.ledger import Decision, Limits
 from enrich.store.performers import save_performer
 from enrich.store.writer import Writer
 
@@ -67,42 +69,73 @@ def pack(models_dir: Path) -> ModelPack:
     return load_pack("opencv_zoo", models_dir)
 
 
+class Crawl:
+    """What a crawl of one reference site writes, on the terms of a pack and of sources.yaml."""
+
+    def __init__(self, folder: Path, pack: ModelPack, **trust: str) -> None:
+        self.pack = pack
+        sources = default_sources()
+        changed = {name: sources.get(name).model_copy(update={"trust_level": level}) for name, level in trust.items()}
+        self.terms = terms_of(pack, replace(sources, sources={**sources.sources, **changed}))
+        self.writer = Writer.acquire(f"sqlite:///{folder / 'performers.db'}")
+        who = Performer(source="stashdb", source_id="1", name="Jane Example")
+        self.performer = self.writer.submit(lambda tx: save_performer(tx, who, {"stashdb": 1})).result().performer_id
+
+    def take(self, image: EmbeddedImage) -> Decision:
+        finding = Finding(image=image, terms=self.terms)
+        return self.writer.submit_piece(save_findings, finding).result()
+
+    def detail(self) -> dict[str, Any]:
+        with self.writer.engine.connect() as connection:
+            written = connection.execute(text("SELECT detail FROM images ORDER BY id DESC LIMIT 1")).scalar_one()
+        return json.loads(written) if written else {}
+
+
+@pytest.fixture
+def crawl(tmp_path: Path) -> Iterator[Callable[..., Crawl]]:
+    crawls: list[Crawl] = []
+
+    def begin(pack: ModelPack, **trust: str) -> Crawl:
+        crawls.append(Crawl(tmp_path, pack, **trust))
+        return crawls[-1]
+
+    yield begin
+    for one in crawls:
+        one.writer.release()
+
+
 @pytest.mark.parametrize(
     ("trust", "faces", "distance", "reason"),
     [
         ("high", 0, 1.0, None),
         ("high", 1, 1.0, None),
+        ("high", 4, 1.0, None),
         ("medium", 0, 0.0, "no_existing_faces"),
         ("medium", 1, 0.01, None),
-        ("medium", 1, 0.9, "no_match"),
-        ("medium", 4, 0.01, None),
-        ("medium", 4, 0.9, "no_match"),
+        ("medium", 1, 0.35, "no_match"),
+        ("medium", 2, 0.35, None),
+        ("medium", 3, 0.37, "no_match"),
+        ("medium", 4, 0.37, None),
+        ("medium", 4, 0.39, "no_match"),
         ("low", 0, 0.0, "no_existing_faces"),
-        ("low", 1, 0.9, "no_match"),
+        ("low", 1, 0.01, None),
+        ("low", 1, 0.9, "suspicious_cluster"),
     ],
 )
-def test_trust(tmp_path: Path, pack: ModelPack, trust: str, faces: int, distance: float, reason: str | None) -> None:
-    writer = Writer.acquire(f"sqlite:///{tmp_path / 'performers.db'}")
-    library = Library(writer.engine)
-    try:
-        who = Performer(source="stashdb", source_id="1", name="Jane Example")
-        performer = writer.submit(lambda tx: save_performer(tx, who, {"stashdb": 1})).result().performer_id
-        for number in range(faces):
-            stored = image(PERSON, pack, f"https://box.example/{number}", source="stashdb", source_id="1")
-            decision = writer.submit(lambda tx, stored=stored: save_face(tx, stored, Limits())).result()
-            assert decision.outcome == "accepted"
-        source = default_sources().get("babepedia").model_copy(update={"trust_level": trust})
-        stage = AgreeStage(source, pack, library)
-        new = image(at_distance(distance), pack, "https://site.example/1", source="babepedia", performer_id=performer)
-        result = asyncio.run(stage.process(new))
-        if reason is None:
-            assert result is new
-        else:
-            assert isinstance(result, RejectedImage)
-            assert result.reason == reason
-    finally:
-        library.close()
-        writer.release()
+def test_trust(
+    crawl: Callable[..., Crawl], pack: ModelPack, trust: str, faces: int, distance: float, reason: str | None
+) -> None:
+    crawling = crawl(pack, babepedia=trust)
+    for number in range(faces):
+        stored = image(PERSON, pack, f"https://box.example/{number}", source="stashdb", source_id="1")
+        assert crawling.take(stored).outcome == "accepted"
+    new = image(
+        at_distance(distance), pack, "https://site.example/1", source="babepedia", performer_id=crawling.performer
+    )
+    decision = crawling.take(new)
+    assert (decision.outcome, decision.reason) == ("accepted" if reason is None else "rejected", reason)
+    assert decision.waits is (reason is not None)
+    assert decision.suspicious is (trust == "high" and faces == 4)
 
 
 @pytest.mark.parametrize(
@@ -116,35 +149,51 @@ def test_trust(tmp_path: Path, pack: ModelPack, trust: str, faces: int, distance
     ],
 )
 def test_of_two_recognisers_both_have_to_agree(
-    tmp_path: Path, facenet: float, arcface: float, objector: str | None
+    crawl: Callable[..., Crawl], tmp_path: Path, facenet: float, arcface: float, objector: str | None
 ) -> None:
     pack = load_pack("stash_sense", tmp_path, complete=False)
-    writer = Writer.acquire(f"sqlite:///{tmp_path / 'performers.db'}")
-    library = Library(writer.engine)
+    crawling = crawl(pack, babepedia="medium")
 
     def two(first: np.ndarray, second: np.ndarray, url: str, **owner: object) -> EmbeddedImage:
         return replace(image(first, pack, url, **owner), vectors={"facenet": first, "arcface": second})
 
-    try:
-        who = Performer(source="stashdb", source_id="1", name="Jane Example")
-        performer = writer.submit(lambda tx: save_performer(tx, who, {"stashdb": 1})).result().performer_id
-        stored = two(PERSON, PERSON, "https://box.example/1", source="stashdb", source_id="1")
-        assert writer.submit(lambda tx: save_face(tx, stored, Limits())).result().outcome == "accepted"
-        source = default_sources().get("babepedia").model_copy(update={"trust_level": "medium"})
-        new = two(
-            at_distance(facenet), at_distance(arcface), "https://site.example/1", source="babepedia",
-            performer_id=performer,
-        )  # fmt: skip
-        result = asyncio.run(AgreeStage(source, pack, library).process(new))
-        if objector is None:
-            assert result is new
-        else:
-            assert isinstance(result, RejectedImage)
-            assert (result.reason, result.detail["recogniser"]) == ("no_match", objector)
-            assert result.detail["distance"] == pytest.approx(facenet if objector == "facenet" else arcface, abs=1e-3)
-    finally:
-        library.close()
-        writer.release()
+    stored = two(PERSON, PERSON, "https://box.example/1", source="stashdb", source_id="1")
+    assert crawling.take(stored).outcome == "accepted"
+    decision = crawling.take(
+        two(
+            at_distance(facenet),
+            at_distance(arcface),
+            "https://site.example/1",
+            source="babepedia",
+            performer_id=crawling.performer,
+        )
+    )
+    if objector is None:
+        assert decision.outcome == "accepted"
+        return
+    detail = crawling.detail()
+    assert (decision.reason, detail["recogniser"]) == ("no_match", objector)
+    assert detail["distance"] == pytest.approx(facenet if objector == "facenet" else arcface, abs=1e-3)
+
+
+def test_the_terms_are_those_of_the_pack_and_of_all_sources(pack: ModelPack) -> None:
+    sources = default_sources()
+    terms = terms_of(pack, sources)
+    assert terms.model == pack.fingerprint
+    assert {name: terms.trust(name) for name in sources.sources} == {
+        name: source.trust_level for name, source in sources.sources.items()
+    }
+    assert terms.trust("nobody") is None
+    assert terms.limits("boobpedia") == Limits(source=3, total=20)
+    distances = terms.rule[pack.primary.name]
+    assert max(distances.match.values()) < distances.far < 0.5
+
+
+def test_what_is_suspicious_is_no_part_of_what_made_a_vector(pack: ModelPack) -> None:
+    other = pack.primary.model_copy(update={"suspicious_distance": 0.7})
+    changed = pack.model_copy(update={"recognisers": (other,)})
+    assert changed.primary.distances.far == 0.7
+    assert changed.fingerprint == pack.fingerprint
 
 
 def test_more_faces_allow_more_distance(pack: ModelPack) -> None:

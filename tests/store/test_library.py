@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from threading import Thread
 from typing import Any
 
-import numpy as np
 import pytest
 from sqlalchemy import text
 
 from enrich.errors import StoreError
-from enrich.items import FloatArray, LookupEnded
+from enrich.items import LookupEnded
 from enrich.store.due import owners_of_due_pictures
 from enrich.store.ledger import Limits
 from enrich.store.library import Library
@@ -301,23 +300,7 @@ def test_what_is_due_is_found_in_the_indices_alone(store: Any) -> None:
     assert "TEMP B-TREE" not in str(plan)  # the order is the index's: it stops at the last performer wanted
 
 
-# --- vectors, threads -------------------------------------------------------------------------------------------------
-
-
-def test_a_performers_vectors_come_with_their_face_ids(
-    store: Any, library: Library, vector: Callable[..., FloatArray]
-) -> None:
-    store.save()
-    store.save("other")
-    store.face(A, seed=1)
-    store.face(B, seed=2, source_id="other")
-    store.face(C, seed=3, source="babepedia", performer_id=1)
-    ids, vectors = library.vectors(store.ref(A), "sface")
-    assert ids.tolist() == [1, 3]
-    assert vectors.dtype == np.float32
-    assert np.array_equal(vectors, np.stack([vector(1), vector(3)]))
-    assert len(library.vectors(store.ref(A), "arcface")[1]) == 0
-    assert len(library.vectors(store.ref(A, source_id="nobody"), "sface")[1]) == 0
+# --- threads ----------------------------------------------------------------------------------------------------------
 
 
 def test_any_thread_sees_what_another_has_just_written(store: Any, library: Library) -> None:

@@ -11,7 +11,17 @@ import pytest
 import voyager
 
 from enrich.store.index import check
-from tests.store.writing import LIMITS, PERFORMERS, SOURCES, SPEC, Told, begin_together, forked, write_faces
+from tests.store.writing import (
+    LIMITS,
+    PERFORMERS,
+    SOURCES,
+    SPEC,
+    Told,
+    begin_together,
+    forked,
+    write_faces,
+    write_of_trust,
+)
 
 PROCESSES = 10
 FACES = 1000
@@ -77,3 +87,26 @@ def written_at_once(folder: Path) -> list[Told]:
     with ProcessPoolExecutor(PROCESSES, context, begin_together, (barrier,)) as processes:
         futures = [processes.submit(write_faces, folder, f"process{n}", FACES) for n in range(PROCESSES)]
         return [told for future in futures for told in future.result()]
+
+
+@pytest.mark.timeout(300)
+def test_what_waits_in_one_process_is_judged_by_what_another_writes_at_that_moment(store: Any) -> None:
+    performers = 150
+    for number in range(performers):
+        store.save(f"p{number}", f"Performer {number}")
+    context, sources = forked(), ("stashdb", "freeones", "boobpedia")
+    barrier = context.Barrier(len(sources))
+    with ProcessPoolExecutor(len(sources), context, begin_together, (barrier,)) as processes:
+        for future in [processes.submit(write_of_trust, store.folder, source, performers) for source in sources]:
+            future.result()
+    rows = store.rows(
+        "SELECT source, image_url LIKE '%/theirs.jpg', outcome, reason, count(*) FROM images GROUP BY 1, 2, 3"
+    )
+    assert sorted(rows) == [
+        ("boobpedia", 0, "rejected", "no_match", performers),
+        ("boobpedia", 1, "accepted", None, performers),
+        ("freeones", 0, "rejected", "no_match", performers),
+        ("freeones", 1, "accepted", None, performers),
+        ("stashdb", 1, "accepted", None, performers),
+    ]
+    assert store.one("SELECT count(*) FROM candidates") == 2 * performers

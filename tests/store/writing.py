@@ -20,6 +20,7 @@ from enrich.store.models import IndexSpec
 from enrich.store.runs import finish_run, start_run
 from enrich.store.writer import Writer
 from tests.store.conftest import Store
+from tests.store.judging import TRUST, near, terms
 
 PERFORMERS = 50
 SOURCES = ("babepedia", "iafd", "freeones", "boobpedia")
@@ -83,6 +84,32 @@ def write_faces(folder: Path, who: str, faces: int) -> list[Told]:
     for run in runs.values():
         writer.submit(partial(finish_run, run=run, finish_reason="finished", stats={})).result()
     catch_up(writer.engine, folder / "index", SPEC)
+    writer.release()
+    return told
+
+
+def write_of_trust(folder: Path, source: str, performers: int) -> list[Told]:
+    """Write a face of each performer, and of a source that is believed less one of somebody else too.
+
+    Sources of trust high begin with the last performer, so that each meets pictures that wait and finds others first.
+    """
+    store = Store.__new__(Store)
+    writer = Writer.acquire(database_url(folder))
+    aside = 1 + list(TRUST).index(source)
+    trusted = TRUST[source] == "high"
+    faces = {"theirs": near(0, 0.1, aside=aside)}
+    if not trusted:
+        faces["other"] = near(aside)
+    told = []
+    _start[0].wait(60)
+    for number in range(performers):
+        performer = performers - number if trusted else 1 + number
+        waiting = []
+        for name, vector in faces.items():
+            url = f"https://{source}.example/{performer}/{name}.jpg"
+            image = store.image(url, source=source, performer_id=performer, vectors={"sface": vector})
+            waiting.append((image, writer.submit_piece(save_findings, Finding(image=image, terms=terms()))))
+        told += [_told(*one) for one in waiting]
     writer.release()
     return told
 

@@ -1,0 +1,199 @@
+"""The faces that a performer has and those that wait, with their vectors, as one transaction knows them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, bindparam, exists, or_, select
+
+from enrich.faces.agreement import Vectors, stacked
+from enrich.items import EmbeddedImage, Face, FloatArray, ImageRef
+from enrich.store.picture import PICTURE, Picture
+from enrich.store.prepared import Prepared
+from enrich.store.schema import candidate_vectors, candidates, embeddings, faces, images
+
+_REF = (images.c.source, images.c.image_url, images.c.matched, images.c.page_url, images.c.gallery)
+_FOUND = (
+    candidates.c.sha256, candidates.c.box_px, candidates.c.landmarks_px, candidates.c.confidence, candidates.c.yaw_deg,
+    candidates.c.quality_score, candidates.c.model, candidates.c.seen_face,
+)  # fmt: skip
+_OF_PERFORMER = images.c.performer_id == bindparam("performer")
+_WAITING = Prepared(
+    select(*_REF, *PICTURE, images.c.detail, images.c.decided_at, *_FOUND)
+    .join(candidates, candidates.c.image_id == images.c.id)
+    .where(_OF_PERFORMER)
+    .order_by(images.c.id),
+    "performer",
+)
+_THEIR_VECTORS = Prepared(
+    select(candidate_vectors.c.image_id, candidate_vectors.c.recogniser, candidate_vectors.c.vector)
+    .join(images, images.c.id == candidate_vectors.c.image_id)
+    .where(_OF_PERFORMER),
+    "performer",
+)
+_VECTORS = Prepared(
+    select(faces.c.id, faces.c.source_endpoint, embeddings.c.recogniser, embeddings.c.vector)
+    .join(embeddings, embeddings.c.face_id == faces.c.id)
+    .where(faces.c.performer_id == bindparam("performer"))
+    .order_by(faces.c.id),
+    "performer",
+)
+_NEWER = exists().where(faces.c.performer_id == images.c.performer_id, faces.c.id > candidates.c.seen_face)
+_PERFORMERS = Prepared(
+    select(images.c.performer_id)
+    .join(candidates, candidates.c.image_id == images.c.id)
+    .where(images.c.performer_id > bindparam("after"), or_(candidates.c.seen_face.is_(None), _NEWER))
+    .group_by(images.c.performer_id)
+    .order_by(images.c.performer_id)
+    .limit(bindparam("most")),
+    "after", "most",
+)  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A picture whose face is kept, to be judged again. Of an accepted picture: its face stands unconfirmed.
+
+    ``listed``: it has its row among the candidates. ``seen_face``: as there.
+    """
+
+    picture: Picture
+    image: EmbeddedImage
+    seen_face: int | None = None
+    listed: bool = False
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether its face is stored, though there was none to compare it with."""
+        return self.picture.outcome == "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFace:
+    """A face that a performer has: of which source, and its vectors."""
+
+    source: str
+    vectors: Vectors
+
+
+class Company:
+    """One performer's. What is written in the transaction has to be told: ``join``, ``leave``, ``wait``.
+
+    ``waiting`` is in the order of the addresses, so that nothing depends on what was written when.
+    """
+
+    def __init__(self, performer: int, stored: Mapping[int, StoredFace], waiting: list[Waiting]) -> None:
+        self.performer = performer
+        self.waiting = waiting
+        self.waiting.sort(key=_place)
+        self._stored = dict(stored)
+        self._existing: tuple[frozenset[int], Vectors] | None = None
+
+    @property
+    def newest(self) -> int:
+        """The highest number of a face they have, 0 without any."""
+        return max(self._stored, default=0)
+
+    def join(self, face_id: int, face: StoredFace) -> None:
+        """They have this face from now on."""
+        self._stored[face_id] = face
+
+    def leave(self, face_id: int) -> None:
+        """They have it no more."""
+        self._stored.pop(face_id, None)
+
+    def wait(self, waiting: Waiting) -> None:
+        """This picture waits from now on."""
+        self.waiting.append(waiting)
+        self.waiting.sort(key=_place)
+
+    def existing(self) -> Vectors | None:
+        """The vectors (n, dim) of the faces that are surely theirs; ``None`` if there are none."""
+        doubtful = {one.picture.face_id for one in self.waiting if one.unconfirmed}
+        sure = frozenset(self._stored) - doubtful
+        if not sure:
+            return None
+        if self._existing is None or self._existing[0] != sure:
+            self._existing = sure, stacked([self._stored[face].vectors for face in sorted(sure)])
+        return self._existing[1]
+
+    def sure_of(self, source: str) -> list[Vectors]:
+        """The vectors of those that are surely theirs and of this source."""
+        doubtful = {one.picture.face_id for one in self.waiting if one.unconfirmed}
+        return [
+            face.vectors
+            for number, face in sorted(self._stored.items())
+            if face.source == source and number not in doubtful
+        ]
+
+
+def _place(waiting: Waiting) -> tuple[str, str]:
+    return waiting.picture.ref.source, waiting.picture.ref.image_url
+
+
+def stored_faces(tx: Connection, performer: int) -> dict[int, StoredFace]:
+    """The faces that a performer has, by their ids."""
+    found: dict[int, tuple[str, dict[str, FloatArray]]] = {}
+    for face, source, recogniser, vector in _VECTORS.on(tx).all(performer):
+        found.setdefault(face, (source, {}))[1][recogniser] = np.frombuffer(vector, "<f4")
+    return {face: StoredFace(*one) for face, one in found.items()}
+
+
+def waiting_performers(tx: Connection, after: int, most: int) -> list[int]:
+    """The next performers of whom something waits that was not judged, or not by all the faces that they have."""
+    return [row[0] for row in _PERFORMERS.on(tx).all(after, most)]
+
+
+def read_waiting(tx: Connection, performer: int, model: str) -> list[Waiting]:
+    """What waits of a performer, in the order of the ledger; vectors of another model are left alone."""
+    rows = _WAITING.on(tx).all(performer)
+    if not rows:
+        return []
+    vectors: dict[int, dict[str, FloatArray]] = {}
+    for image, recogniser, vector in _THEIR_VECTORS.on(tx).all(performer):
+        vectors.setdefault(image, {})[recogniser] = np.frombuffer(vector, "<f4")
+    found = []
+    for row in rows:
+        ref, rest = row[: len(_REF)], row[len(_REF) :]
+        said, (detail, decided_at), face = rest[: len(PICTURE)], rest[len(PICTURE) : -len(_FOUND)], rest[-len(_FOUND) :]
+        picture = Picture(_ref(performer, said[1], *ref), performer, *said)
+        picture.detail = detail if detail is None or isinstance(detail, str) else json.dumps(detail)
+        picture.decided_at = decided_at
+        if picture.id in vectors and face[-2] == model:
+            image = _image(picture, vectors[picture.id], *face[:-1])
+            found.append(Waiting(picture, image, seen_face=face[-1], listed=True))
+    return found
+
+
+def _ref(
+    performer: int, mode: str | None, source: str, url: str, matched: str | None, page: str | None, gallery: str | None
+) -> ImageRef:
+    """The ref as its source made it, but for a stash-box's id, which nobody needs here."""
+    ours = None if mode == "api" else performer
+    return ImageRef(
+        source=source, image_url=url, performer_id=ours, matched=matched, page_url=page, gallery=gallery
+    )  # fmt: skip
+
+
+def _image(
+    picture: Picture, vectors: Vectors, sha256: str, box: Any, landmarks: Any, confidence: float, yaw_deg: float,
+    quality: float, model: str,
+) -> EmbeddedImage:  # fmt: skip
+    unknown = math.nan
+    face = Face(
+        box_px=_array(box), landmarks_px=_array(landmarks), confidence=confidence, yaw_deg=yaw_deg, visible=unknown,
+        pitch_deg=unknown, roll_deg=unknown, sharpness=unknown, exposure=unknown, crop=np.empty((0, 0, 3), np.uint8),
+    )  # fmt: skip
+    return EmbeddedImage(
+        ref=picture.ref, sha256=sha256, width_px=picture.width_px or 0, height_px=picture.height_px or 0, face=face,
+        quality=quality, model=model, vectors=vectors,
+    )  # fmt: skip
+
+
+def _array(written: Any) -> FloatArray:
+    return np.array(json.loads(written) if isinstance(written, str) else written, np.float32)
