@@ -6,6 +6,8 @@
 .DELETE_ON_ERROR:
 .PHONY: demo test test-flaresolverr soak check check-live bench lock clean install install-dev python
 SHELL := /bin/bash
+# Every start of the program would compile it anew, a tenth of what a short command takes.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 ifndef EXTRA

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
+import enrich.store
 from enrich.errors import StoreError
 from enrich.store.backup import copy_database
 from enrich.store.database import (
@@ -233,6 +235,16 @@ def test_a_migration_keeps_the_data_and_a_backup(store: Any, tmp_path: Path) -> 
         assert backup.execute("SELECT canonical_name FROM performers").fetchall() == [("Jane Example",)]
         assert backup.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest_revision(),)]
     assert "9001" in refusal(store.url)  # this program itself is the older one now
+
+
+def test_the_newest_revision_is_the_end_of_the_chain_and_is_known_without_alembic(store: Any) -> None:
+    folder = Path(enrich.store.__file__).parent / "migrations"
+    assert ScriptDirectory(folder).get_current_head() == newest_revision()
+    program = (
+        "import sys; from enrich.store.database import *; open_database(sys.argv[1]); print('alembic' in sys.modules)"
+    )
+    opened = subprocess.run([sys.executable, "-c", program, store.url], capture_output=True, text=True, check=True)
+    assert opened.stdout == "False\n"
 
 
 def test_migrations_run_all_or_not_at_all(store: Any, tmp_path: Path) -> None:
