@@ -1,10 +1,10 @@
-# make demo | test | test-flaresolverr | check | check-live | bench | lock | clean
+# make demo | test | test-gpu | test-flaresolverr | check | check-live | bench | lock | clean
 #   make demo MODEL_PACK=buffalo_l DATA_DIR=/tmp/demo    settings of the program
 #   make test ARGS="-k config"                           arguments of pytest (or of the bench)
 #   make demo PYTHON=python3.12 EXTRA=cpu                another Python, no GPU
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo test test-flaresolverr soak check check-live bench lock clean install install-dev python
+.PHONY: demo test test-gpu test-flaresolverr soak check check-live bench lock clean install install-dev python
 SHELL := /bin/bash
 # Every start of the program would compile it anew, a tenth of what a short command takes.
 unexport PYTHONDONTWRITEBYTECODE
@@ -29,6 +29,11 @@ demo: $(INSTALLED)
 test: $(INSTALLED_DEV)
 	$(BIN)/scrapy models pull opencv_zoo
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# The tests of CUDA, on a machine with an NVIDIA GPU (docs/faces.md); elsewhere each says why it is skipped.
+test-gpu: $(INSTALLED_DEV)
+	$(BIN)/scrapy models pull opencv_zoo
+	$(BIN)/python -m pytest tests/gpu $(ARGS)
 
 # The tests with FlareSolverr, asking a real one on this machine instead of the suite's stand-in (docs/flaresolverr.md).
 FLARESOLVERR_URL ?= http://127.0.0.1:8191

@@ -15,24 +15,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.corpus import TESTPACK, portraits
+from bench.corpus import portraits
+from bench.crawling import MODELS, REPO, crawl, environment, one_look_pack, pack
+from bench.loop import loop
+from bench.memory import memory
 from bench.overhead import middlewares
 from bench.start import start
 from bench.store import faces, index
 
-REPO = Path(__file__).resolve().parent.parent
-MODELS = Path(os.environ.get("ENRICH_TEST_MODELS", REPO / "data" / "models"))
 COPIES = int(os.environ.get("BENCH_COPIES", "3"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-
-
-def pack() -> str:
-    """The test pack where it is to be had, else the embedded one."""
-    return str(TESTPACK) if TESTPACK.is_dir() else "opencv_zoo"
-
-
-def environment(data_dir: Path, **more: str) -> dict[str, str]:
-    return {**os.environ, "ENRICH_DATA_DIR": str(data_dir), "ENRICH_MODELS_DIR": str(MODELS), **more}
 
 
 def scrapy(*arguments: str, env: dict[str, str], check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -41,32 +33,15 @@ def scrapy(*arguments: str, env: dict[str, str], check: bool = True) -> subproce
     )
 
 
-def crawl_rate(folder: Path, images: int) -> float:
-    """Images a second of a whole ``scrapy crawl``, from the first request to the last row written."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.box", str(COPIES)],
-        cwd=REPO,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as box:
-        assert box.stdout is not None
-        port = json.loads(box.stdout.readline())["port"]
-        sources = folder / "sources.yaml"
-        sources.write_text(
-            "global: {quality_filters: {min_image_size: 1, min_detection_confidence: auto}}\nstash_boxes:\n"
-            f'  stashdb: {{url: "http://127.0.0.1:{port}/graphql", rate_limit: 0, max_faces: 5, trust_level: high}}\n'
-        )
-        env = environment(
-            folder / "data", ENRICH_SOURCES_FILE=str(sources), ENRICH_MODEL_PACK=pack(), STASHDB_API_KEY="x"
-        )
-        done = scrapy("crawl", "stashdb", env=env)
-        box.communicate("")
-    elapsed = re.search(r"'elapsed_time_seconds': ([\d.]+)", done.stderr)
-    accepted = re.search(r"'enrich/faces/accepted': (\d+)", done.stderr)
-    assert elapsed, done.stderr[-2000:]
-    assert accepted, done.stderr[-2000:]
-    batch = re.search(r"'enrich/batch/size_mean': ([\d.]+)", done.stderr)
+def crawl_rate(folder: Path, images: int, which: str) -> float:
+    """Images a second of a whole ``scrapy crawl`` with a pack, from the first request to the last row written."""
+    with crawl(folder, COPIES, pack=which) as process:
+        log = process.communicate()[1]
+    elapsed = re.search(r"'elapsed_time_seconds': ([\d.]+)", log)
+    accepted = re.search(r"'enrich/faces/accepted': (\d+)", log)
+    assert elapsed, log[-2000:]
+    assert accepted, log[-2000:]
+    batch = re.search(r"'enrich/batch/size_mean': ([\d.]+)", log)
     print(f"    crawl: {images / float(elapsed[1]):.1f} images/s, {accepted[1]} faces, mean batch {batch and batch[1]}")
     return images / float(elapsed[1])
 
@@ -91,17 +66,28 @@ def throughput() -> None:
     images = sum(len(bodies) for bodies in portraits(COPIES))
     print(f"crawl against bare models ({Path(pack()).name}, {images} images, {os.cpu_count()} cores):")
     ratios: dict[str, list[float]] = {}
-    for _ in range(ROUNDS):
-        bare = bare_rates()
+    for number in range(ROUNDS):
         folder = Path(tempfile.mkdtemp(prefix="enrich-bench-"))
         try:
-            rate = crawl_rate(folder, images)
+            if number % 2:
+                bare, crawls = bare_rates(), _crawl_rates(folder, images)
+            else:
+                crawls, bare = _crawl_rates(folder, images), bare_rates()
         finally:
             shutil.rmtree(folder)
         for way, alone in bare.items():
-            ratios.setdefault(way, []).append(rate / alone)
-    for against, found in ratios.items():
-        print(f"  ratio to {against}: median {statistics.median(found):.2f} of {', '.join(f'{r:.2f}' for r in found)}")
+            ratios.setdefault(f"the crawl to {way}", []).append(crawls[0] / alone)
+            for like_for_like in crawls[1:] if "640 px" in way else ():
+                ratios.setdefault(f"the crawl at 640 px alone to {way}", []).append(like_for_like / alone)
+    for what, found in ratios.items():
+        print(f"  ratio of {what}: median {statistics.median(found):.2f} of {', '.join(f'{r:.2f}' for r in found)}")
+
+
+def _crawl_rates(folder: Path, images: int) -> list[float]:
+    """With the pack as it is, and where there is one, with a pack that looks at 640 px alone."""
+    one_look = one_look_pack(folder / "pack")
+    packs = {"two": pack()} | ({"one": one_look} if one_look else {})
+    return [crawl_rate(folder / name, images, which) for name, which in packs.items()]
 
 
 def demo() -> None:
@@ -131,6 +117,8 @@ BENCHES: dict[str, Callable[[], None]] = {
     "listing": listing,
     "demo": demo,
     "throughput": throughput,
+    "loop": loop,
+    "memory": memory,
     "middlewares": middlewares,
     "faces": faces,
     "start": lambda: start(environment(Path("data"), ENRICH_MODEL_PACK=pack())),

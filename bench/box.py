@@ -8,10 +8,10 @@ import sys
 
 from aiohttp import web
 
-from bench.corpus import portraits
+from bench.corpus import marked, portraits
 
 
-def application(people: list[list[bytes]], base: str) -> web.Application:
+def application(people: list[list[bytes]], copies: int, base: str) -> web.Application:
     """The API at /graphql and the pictures at /images/<performer>-<n>."""
     performers = [
         {
@@ -23,10 +23,10 @@ def application(people: list[list[bytes]], base: str) -> web.Application:
             "urls": [],
             "images": [
                 {"id": f"{number}-{n}", "url": f"{base}/images/{number}-{n}", "width": 512, "height": 512}
-                for n in range(len(bodies))
+                for n in range(len(people[number % len(people)]))
             ],
         }
-        for number, bodies in enumerate(people)
+        for number in range(copies * len(people))
     ]
 
     async def graphql(request: web.Request) -> web.Response:
@@ -36,8 +36,9 @@ def application(people: list[list[bytes]], base: str) -> web.Application:
         return web.json_response({"data": {"queryPerformers": {"count": len(performers), "performers": page}}})
 
     async def picture(request: web.Request) -> web.Response:
-        number, n = request.match_info["name"].split("-")
-        return web.Response(body=people[int(number)][int(n)], content_type="image/jpeg")
+        number, n = map(int, request.match_info["name"].split("-"))
+        copy, person = divmod(number, len(people))
+        return web.Response(body=marked(people[person][n], copy), content_type="image/jpeg")
 
     app = web.Application()
     app.router.add_post("/graphql", graphql)
@@ -51,7 +52,7 @@ async def main(copies: int) -> None:
 
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    app = application(portraits(copies), f"http://127.0.0.1:{port}")
+    app = application(portraits(1), copies, f"http://127.0.0.1:{port}")
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.SockSite(runner, listener).start()

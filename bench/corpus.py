@@ -21,10 +21,11 @@ def portraits(copies: int) -> list[list[bytes]]:
     people = [[path.read_bytes() for path in sorted(folder.glob("*.jpg"))] for folder in sorted(PEOPLE.glob("person*"))]
     if not people:
         people = _drawn()
-    return [[_marked(body, copy) for body in bodies] for copy in range(copies) for bodies in people]
+    return [[marked(body, copy) for body in bodies] for copy in range(copies) for bodies in people]
 
 
-def _marked(body: bytes, copy: int) -> bytes:
+def marked(body: bytes, copy: int) -> bytes:
+    """The JPEG with a comment, which makes other bytes of it and no other picture."""
     comment = b"copy %d" % copy
     return body[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + body[2:]
 

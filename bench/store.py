@@ -21,8 +21,8 @@ from sqlalchemy import Connection, Engine, event
 
 from enrich.items import EmbeddedImage, Face, FloatArray, ImageRef, Performer
 from enrich.store.database import database_url, open_database, write
-from enrich.store.findings import Finding, save_findings
 from enrich.store.index import IndexSpec, catch_up, check, index_path, rebuild
+from enrich.store.judging.findings import Finding, save_findings
 from enrich.store.ledger import Limits
 from enrich.store.models import bind_model
 from enrich.store.performers import save_performer
@@ -133,6 +133,7 @@ def _performers(tx: Connection, images: list[EmbeddedImage]) -> Run:
 
 def _images(count: int) -> list[EmbeddedImage]:
     found = []
+    hashes = np.random.default_rng(2).integers(0, 2**63, (count, 2))
     for n, vector in enumerate(_vectors(count)):
         face = Face(
             box_px=np.array([10, 20, 110, 150], np.float32) + n / 7,
@@ -145,6 +146,7 @@ def _images(count: int) -> list[EmbeddedImage]:
             sharpness=0.75,
             exposure=0.95,
             crop=np.zeros((1, 1, 3), np.uint8),
+            crop_hash=f"{hashes[n, 0]:016x}",
         )
         ref = ImageRef(
             source="stashdb",
@@ -155,7 +157,7 @@ def _images(count: int) -> list[EmbeddedImage]:
         found.append(
             EmbeddedImage(
                 ref=ref, sha256=sha256, width_px=600, height_px=800, face=face, quality=0.7, model=SPEC.model,
-                vectors={SPEC.recogniser: vector},
+                vectors={SPEC.recogniser: vector}, picture_hash=f"{hashes[n, 1]:016x}",
             )
         )  # fmt: skip
     return found

@@ -1,7 +1,8 @@
 """What travels from a source to the database; the class of an item says how far it has come.
 
-``Image -> DetectedImage -> ScreenedImage -> EmbeddedImage`` is one picture on its way; ``RejectedImage`` and
-``FailedImage`` are where a picture's way ends early, and every picture ends in exactly one ledger row.
+``Image -> DetectedImage -> ScreenedImage -> EmbeddedImage`` is one picture on its way; ``KnownImage``,
+``RejectedImage`` and ``FailedImage`` are where a picture's way ends early, and every picture ends in exactly one ledger
+row.
 """
 
 from __future__ import annotations
@@ -179,6 +180,7 @@ class Face:
     ``visible``: the share of the face that is inside the image, 0..1. ``yaw_deg``, ``pitch_deg`` and
     ``roll_deg``: estimated turn, nod and tilt of the head, negative to the viewer's left, downwards and anticlockwise.
     ``sharpness``, ``exposure``: measured on the crop, 0..1. ``crop``: uint8 (112, 112, 3) RGB, aligned.
+    ``crop_hash``: its perceptual hash, 16 hex digits; ``None`` where it was not made.
     """
 
     box_px: FloatArray
@@ -191,6 +193,7 @@ class Face:
     sharpness: float
     exposure: float
     crop: Uint8Array = field(repr=False)
+    crop_hash: str | None = None
 
     @property
     def size_px(self) -> float:
@@ -200,13 +203,17 @@ class Face:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DetectedImage:
-    """A decoded picture and every face the detector found in it, most confident first; the pixels are gone."""
+    """A decoded picture and every face the detector found in it, most confident first; the pixels are gone.
+
+    ``picture_hash``: the picture's perceptual hash, 16 hex digits; ``None`` where it was not made.
+    """
 
     ref: ImageRef
     sha256: str
     width_px: int
     height_px: int
     faces: tuple[Face, ...]
+    picture_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -219,6 +226,7 @@ class ScreenedImage:
     height_px: int
     face: Face
     quality: float
+    picture_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -233,6 +241,15 @@ class EmbeddedImage:
     quality: float
     model: str
     vectors: Mapping[str, FloatArray]
+    picture_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownImage:
+    """A picture whose bytes were accepted or forgotten before: nothing is computed, writing it finds out what it is."""
+
+    ref: ImageRef
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from scrapy import Spider, signals
@@ -34,7 +36,10 @@ DONE, FAILED, DEGRADED = 0, 1, 3
 
 CLEAN_REASONS = frozenset({"finished", "shutdown"})
 DATABASE_FAILED = "database_failed"
-FAILED_REASONS = frozenset({"credentials_refused", DATABASE_FAILED, "jobdir_unwritable", "start_error"})
+MODELS_FAILED = "models_failed"
+FAILED_REASONS = frozenset({"credentials_refused", DATABASE_FAILED, MODELS_FAILED, "jobdir_unwritable", "start_error"})
+_YOUNG_OBJECTS = 10_000
+"""So many more than before, and Python looks for garbage among them; 700 as it comes, less than one page makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class StoppableCrawler(Crawler):
 
     def _open(self) -> None:
         self.opened.set()
+        _spare_the_collector()
 
     def _create_engine(self) -> ExecutionEngine:
         return ExecutionEngine(self, self._engine_closed)
@@ -118,6 +124,16 @@ class Outcome:
         if self.degraded or self.finish_reason not in CLEAN_REASONS:
             return DEGRADED
         return DONE
+
+
+@cache  # once a process is enough
+def _spare_the_collector() -> None:
+    """Keep Python's collector of garbage from going through all modules and models again and again: they stay.
+
+    It runs in whichever thread makes the last straw, the event loop's most of all, and holds all others meanwhile.
+    """
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
 def preflight(process: AsyncCrawlerProcess, jobs: Sequence[Job]) -> None:
@@ -179,9 +195,11 @@ async def _run_all(process: AsyncCrawlerProcess, phases: Sequence[Sequence[Job]]
 
 
 def _is_the_last(outcome: Outcome) -> bool:
-    """Whether no further phase is to begin: a stop was requested, or nothing can be written any more."""
+    """Whether no further phase is to begin: a stop was requested, or nothing can be written or computed any more."""
     crawler = outcome.crawler
-    return crawler is not None and (crawler.told_to_stop or _stats(crawler).get("finish_reason") == DATABASE_FAILED)
+    if crawler is None:
+        return False
+    return crawler.told_to_stop or _stats(crawler).get("finish_reason") in (DATABASE_FAILED, MODELS_FAILED)
 
 
 async def _run_one(process: AsyncCrawlerProcess, job: Job, outcome: Outcome) -> None:

@@ -36,6 +36,8 @@ ALLOWED_UNEXPECTED_SHARE = 0.05  # the same for pages that are not what the pars
 # --- the way of a request: order numbers with their reasons are in docs/architecture.md -------------------------------
 DOWNLOADER_MIDDLEWARES = {
     "enrich.middlewares.ledger.LedgerMiddleware": 10,
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # reach and image_hosts say what may be asked
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "enrich.middlewares.reach.ReachMiddleware": 20,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "enrich.middlewares.robots.RobotsMiddleware": 100,
@@ -50,6 +52,10 @@ DOWNLOADER_MIDDLEWARES = {
     "enrich.middlewares.credentials.CredentialsMiddleware": 800,
     "enrich.middlewares.browser.BrowserMiddleware": 820,
 }
+SPIDER_MIDDLEWARES = {
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,  # would leave out long addresses without a word
+}
 ITEM_PIPELINES = {
     "enrich.pipelines.validate.AdultStage": 90,
     "enrich.pipelines.validate.SniffStage": 100,
@@ -62,6 +68,7 @@ BROWSER_USER_AGENT = None  # None: that of the Chromium found, as it says it wit
 BROWSER_PAGES_PER_CONTEXT = 200  # a context grows with every page: then a new one, with the old one's cookies
 JOBS_DIR = None  # where JOBDIR=auto keeps what a stopped crawl leaves; None: DATA_DIR/jobs
 EXTENSIONS = {
+    "enrich.extensions.loop.LoopWatch": -10,  # before whatever may keep the loop waiting
     "enrich.extensions.jobdir.JobDirGuard": 0,  # before whatever opens a database or a queue
     "enrich.extensions.run.RunExtension": 10,
     "scrapy.extensions.periodic_log.PeriodicLog": None,
@@ -95,8 +102,10 @@ RETRY_GIVE_UP_LOG_LEVEL = "INFO"  # what could not be had is in the ledger and i
 COOKIES_ENABLED = False
 
 # --- the process ------------------------------------------------------------------------------------------------------
+WARN_ON_GENERATOR_RETURN_VALUE = False  # reads the source of callbacks; ours return nothing
 CONCURRENT_ITEMS = 2  # per response, and so many tasks are made for each: a picture's response has one item
-SCRAPER_SLOT_MAX_ACTIVE_SIZE = 96 * 2**20  # bytes of pictures in the pipeline before downloads pause
+LOOP_WATCH_SECONDS = 0.0  # how often to look whether the event loop is kept waiting; 0: not at all
+SCRAPER_SLOT_MAX_ACTIVE_SIZE = 32 * 2**20  # bytes of pictures in the pipeline before downloads pause
 REMOTE_CONTROL_ENABLED = False
 TELNETCONSOLE_ENABLED = False
 LOG_LEVEL = "INFO"

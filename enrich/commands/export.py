@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
     from enrich.faces.pack import ModelPack
-    from enrich.store.export import Release
+    from enrich.store.release.export import Release
 
 OURS = ("index", "jobs", "reports", "models", "pace", "clearance")
 """Folders of DATA_DIR in which no export belongs."""
@@ -78,7 +78,7 @@ def write(settings: BaseSettings, folder: Path, format: str, storage: str) -> Re
     """Export the database of the settings to the folder. Raises EnrichError."""
     from enrich.spiders.source import sources_of
     from enrich.store.database import database_exists, database_label, database_url, open_database
-    from enrich.store.export import export
+    from enrich.store.release.export import export
 
     data_dir = Path(settings["DATA_DIR"]).resolve()
     require_apart(folder, data_dir)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from enrich.runner import Outcome
-    from enrich.store.forget import Going
-    from enrich.store.forget_files import Places
+    from enrich.store.forgetting.files import Places
+    from enrich.store.forgetting.forget import Going
 
 
 class Command(ScrapyCommand):
@@ -84,7 +84,7 @@ def forget(settings: BaseSettings, who: Sequence[str], opts: argparse.Namespace)
     from sqlalchemy.exc import DBAPIError
 
     from enrich.store.database import database_exists, database_label, database_url, explain, open_database, write
-    from enrich.store.forget_files import finish, owed, require_quiet, wipe_job_dirs
+    from enrich.store.forgetting.files import finish, owed, require_quiet, wipe_job_dirs
 
     url = database_url(settings["DATA_DIR"], settings.get("DATABASE_URL"))
     label = database_label(url)
@@ -127,9 +127,9 @@ def _done(
     tx: Connection, who: Sequence[str], opts: argparse.Namespace, settings: BaseSettings, priorities: Mapping[str, int]
 ) -> Iterator[str]:
     """Do it in the transaction; what went, a line each. Raises EnrichError before anything is done."""
-    from enrich.store.forget import find_performer, forget_faces, forget_performers, going
-    from enrich.store.forget_source import forget_source, known_from_nowhere_else, known_sources
-    from enrich.store.gone import gone_everywhere
+    from enrich.store.forgetting.forget import find_performer, forget_faces, forget_performers, going
+    from enrich.store.forgetting.gone import gone_everywhere
+    from enrich.store.forgetting.source import forget_source, known_from_nowhere_else, known_sources
 
     if opts.source:
         known = known_sources(tx) | set(sources_of(settings).sources)
@@ -182,7 +182,7 @@ def _number(face: str) -> int:
 
 def places_of(settings: BaseSettings) -> Places:
     """Where the files are that may hold what was forgotten. Raises ConfigError."""
-    from enrich.store.forget_files import Places
+    from enrich.store.forgetting.files import Places
 
     return Places(
         data_dir=Path(settings["DATA_DIR"]),
@@ -196,7 +196,7 @@ def finish_forgetting(settings: BaseSettings) -> None:
     Nothing is done while a crawl is going on: its end will see to it. Raises EnrichError.
     """
     from enrich.store.database import database_url, open_database, snapshot
-    from enrich.store.forget_files import finish, owed, running_crawls
+    from enrich.store.forgetting.files import finish, owed, running_crawls
 
     engine = open_database(database_url(settings["DATA_DIR"], settings.get("DATABASE_URL")))
     try:

@@ -72,7 +72,7 @@ def bring_up(url: str, index_dir: Path, *, rebuild: bool, check: bool) -> list[s
     """Write the indices (unless only ``check`` is asked), then compare if asked; the differences found."""
     from enrich.store import index as indices
     from enrich.store.database import open_database, snapshot
-    from enrich.store.switch import remove_leftovers
+    from enrich.store.reembedding.switch import remove_leftovers
 
     engine = open_database(url)
     try:

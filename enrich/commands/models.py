@@ -102,9 +102,11 @@ class Command(ScrapyCommand):
         seen = "no face" if result.confidence is None else f"the face at confidence {result.confidence:.2f}"
         vectors = ", ".join(f"{recogniser} of {dim} numbers" for recogniser, dim in result.dims.items())
         print(
-            f"{name}: loaded in {result.load_seconds:.2f} s; found {seen} in a drawing in "
+            f"{name}: loaded in {result.load_seconds:.2f} s, runs on {result.device}; found {seen} in a drawing in "
             f"{result.analyse_seconds * 1000:.0f} ms; made {vectors} in {result.embed_seconds * 1000:.0f} ms"
         )
+        if result.apart is not None:
+            print(f"{name}: the vectors are within {result.apart:.0e} (cosine distance) of those made by the processor")
 
     def _calibrate(self, name: str, opts: argparse.Namespace) -> None:
         from enrich.faces.pack import load_pack

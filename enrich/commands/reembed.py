@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from enrich.config import Sources
     from enrich.store.index import IndexSpec
-    from enrich.store.reembed import Progress
+    from enrich.store.reembedding.reembed import Progress
 
 PIPELINES = {
     "enrich.pipelines.validate.SniffStage": 100,
@@ -73,14 +73,14 @@ class _Task:
 
     def progress(self) -> Progress:
         from enrich.store.database import snapshot
-        from enrich.store.reembed import progress
+        from enrich.store.reembedding.reembed import progress
 
         with snapshot(self.engine) as connection:
             return progress(connection, self.model)
 
     def due_sources(self) -> list[str]:
         """The sources of which there is a picture to fetch now."""
-        from enrich.store.reembed_library import ReembedLibrary
+        from enrich.store.reembedding.library import ReembedLibrary
 
         so_far = self.progress()
         library = ReembedLibrary(self.engine, self.model)
@@ -98,7 +98,7 @@ def reembed(settings: BaseSettings, url: str, index_dir: Path, opts: argparse.Na
     from enrich.pipelines.engine import pack_for
     from enrich.store.database import database_label, explain, open_database, write
     from enrich.store.index import IndexSpec
-    from enrich.store.reembed import abandon, begin
+    from enrich.store.reembedding.reembed import abandon, begin
 
     pack = pack_for(settings)
     engine = open_database(url)
@@ -128,7 +128,7 @@ def _is_there(task: _Task) -> bool:
     """Say so, and return True, where there is nothing to be embedded anew."""
     from enrich.store.database import snapshot
     from enrich.store.models import index_specs
-    from enrich.store.reembed import begun
+    from enrich.store.reembedding.reembed import begun
 
     with snapshot(task.engine) as connection:
         held, others = index_specs(connection), begun(connection)
@@ -191,7 +191,7 @@ def _is_enabled(sources: Sources, name: str) -> bool:
 
 def _switch(task: _Task, may_drop: int) -> int:
     from enrich.store import index as indices
-    from enrich.store.switch import NotReady, remove_leftovers, switch
+    from enrich.store.reembedding.switch import NotReady, remove_leftovers, switch
 
     try:
         done = switch(task.engine, task.specs, may_drop=may_drop)
@@ -210,7 +210,7 @@ def _switch(task: _Task, may_drop: int) -> int:
 
 def _print_lost(task: _Task) -> int:
     from enrich.store.database import snapshot
-    from enrich.store.reembed import lost_faces
+    from enrich.store.reembedding.reembed import lost_faces
 
     with snapshot(task.engine) as connection:
         for face in lost_faces(connection, task.model):

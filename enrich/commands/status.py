@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from scrapy.settings import BaseSettings
 
-    from enrich.store.reembed import Progress
+    from enrich.store.reembedding.reembed import Progress
     from enrich.store.status import SourceStatus, Status
 
 WIDTH = 140

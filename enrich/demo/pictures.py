@@ -40,6 +40,7 @@ class Studio:
         if drawing.kind == "svg":
             return _SVG, "image/svg+xml"
         pixels = self.pixels(drawing)
+        longest_px = min((px for px in (longest_px, drawing.saved_px) if px), default=None)
         if longest_px and longest_px < max(pixels.shape[:2]):
             scale = longest_px / max(pixels.shape[:2])
             pixels = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)

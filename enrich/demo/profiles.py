@@ -6,7 +6,7 @@ A site adds only how its addresses look (``Address``) and its markup; the troubl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from enrich.demo.cast import Person
@@ -113,6 +113,10 @@ def _page(
     if person.key == "ada" and plan.portraits > 2:
         again = good_drawing("ada", seed_of(seed, "stashdb", "ada", 1))
         profile[2] = make.own("profile", 2, again, TWIN[::-1], "twin_of_stashdb")
+    if person.key == "orla" and plan.portraits > 2:
+        drawing = good_drawing("orla", seed_of(seed, "stashdb", "orla", 0))
+        smaller = replace(drawing, saved_px=max(drawing.width_px, drawing.height_px) * 9 // 10)
+        profile[1] = make.own("profile", 1, smaller, TWIN[::-1], "version_of_stashdb")
     for plant in plan.planted.get(person.key, ()):
         trouble = TROUBLE[plant]
         drawing = bad_drawing(trouble, person.key, neighbour.key, seed_of(seed, plan.site, person.key, plant))

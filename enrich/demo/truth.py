@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -32,7 +32,10 @@ FACE_LIMITS: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """What to draw: two pictures with equal drawings have equal bytes. ``people``: keys of those shown, in order."""
+    """What to draw: two pictures with equal drawings have equal bytes. ``people``: keys of those shown, in order.
+
+    ``saved_px``: scaled down to this longer side: another version of the ``original``, of other bytes.
+    """
 
     kind: DrawingKind
     people: tuple[str, ...]
@@ -40,6 +43,12 @@ class Drawing:
     width_px: int = 600
     height_px: int = 800
     encoding: Encoding = "jpeg"
+    saved_px: int | None = None
+
+    @property
+    def original(self) -> Drawing:
+        """The same picture in the size that it was drawn in."""
+        return replace(self, saved_px=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,17 +169,17 @@ class World:
     def faces(self, site: str, mode: Mode) -> dict[str, int]:
         """Person -> faces that one source adds, with the shipped limits, when it is walked in this mode.
 
-        A picture that another source has already given (equal bytes) counts where it was listed first.
+        A picture that another source has already given (equal, or another version) counts where it was listed first.
         """
         drawn: dict[str, set[Drawing]] = {}
         before: set[Drawing] = set()
         for picture in self.pictures.values():
             if ACCEPTED not in picture.expected or picture.listed_for is None:
                 continue
-            if picture.site == site and mode in picture.modes and picture.drawing not in before:
-                drawn.setdefault(picture.listed_for, set()).add(picture.drawing)
+            if picture.site == site and mode in picture.modes and picture.drawing.original not in before:
+                drawn.setdefault(picture.listed_for, set()).add(picture.drawing.original)
             elif picture.site != site:
-                before.add(picture.drawing)
+                before.add(picture.drawing.original)
         return {person: min(len(found), FACE_LIMITS[site]) for person, found in drawn.items()}
 
     def truth(self) -> dict[str, Any]:

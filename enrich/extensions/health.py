@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from enrich.pipelines.engine import MODELS_FAILED
+
 FEW = 5
 """So many of a kind are no share yet: one failed image of three is not ten percent of a crawl."""
 
@@ -36,7 +38,8 @@ def verdict(stats: Mapping[str, Any], reason: str, allowance: Allowance) -> dict
             "enrich/lookups/not_found",
         )
     )
-    if failed > max(FEW, allowance.failed * tried) or 0 < failed == tried:
+    many = failed > max(FEW, allowance.failed * tried) or 0 < failed == tried
+    if many and reason != MODELS_FAILED:  # then it has been said what failed
         found["failures"] = f"{failed} of {tried} images and look-ups failed; they are tried again by a later run"
     pages = _number(stats, "pages/read")
     unexpected = _number(stats, "pages/unexpected")

@@ -13,7 +13,7 @@ from scrapy.exceptions import NotConfigured
 from enrich.pipelines.engine import pack_for
 from enrich.spiders.source import SourceSpider
 from enrich.store.database import database_url
-from enrich.store.reembed_library import ReembedLibrary
+from enrich.store.reembedding.library import ReembedLibrary
 from enrich.store.writer import Writer
 
 

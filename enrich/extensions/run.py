@@ -26,14 +26,14 @@ from enrich.pipelines.engine import pack_for
 from enrich.spiders.source import SourceSpider, sources_of
 from enrich.store.backup import copy_database
 from enrich.store.database import database_url, snapshot
-from enrich.store.findings import judge_waiting
-from enrich.store.forget_files import Places, finish, note_job_dir, owed, running_crawls
+from enrich.store.forgetting.files import Places, finish, note_job_dir, owed, running_crawls
 from enrich.store.index import IndexSpec, catch_up
+from enrich.store.judging.findings import judge_waiting
+from enrich.store.judging.terms import Terms
 from enrich.store.ledger import Limits
 from enrich.store.library import Library
 from enrich.store.models import model_problem
 from enrich.store.runs import Run, beat, finish_run, start_run
-from enrich.store.terms import Terms
 from enrich.store.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -41,8 +41,9 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 60.0
 FAILED = "database_failed"
 """The finish reason of a crawl that could not write: what it fetched further on would be lost."""
-TAKEN_LATER, TAKEN_AWAY = "enrich/faces/taken_later", "enrich/faces/taken_away"
-"""The stats of faces that had waited and were taken, and of unconfirmed ones that were contradicted; of any source."""
+TAKEN_LATER, TAKEN_AWAY, REPLACED = "enrich/faces/taken_later", "enrich/faces/taken_away", "enrich/faces/replaced"
+"""The stats of faces that had waited and were taken, of unconfirmed ones that were contradicted, of those that gave way
+to better ones; of any source."""
 OWED = "forgetting/owed"
 """The stat that tells the command to take whoever was removed out of the files, once all crawls are closed."""
 
@@ -191,7 +192,7 @@ class RunExtension:
         while after is not None:
             sweep = partial(judge_waiting, terms=self.terms, source=self.spider.name, run=self.run, after=after)
             done = self.writer.submit(sweep).result()
-            for name, number in ((TAKEN_LATER, done.taken), (TAKEN_AWAY, done.taken_away)):
+            for name, number in ((TAKEN_LATER, done.taken), (TAKEN_AWAY, done.taken_away), (REPLACED, done.replaced)):
                 if number:
                     self.crawler.stats.inc_value(name, number)
             after = done.last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -13,24 +14,30 @@ from PIL import Image as PillowImage
 
 from enrich.faces.engine import FaceEngine
 from enrich.faces.pack import ModelPack
-from enrich.items import DetectedImage, Image, ImageRef, Uint8Array
+from enrich.items import DetectedImage, FloatArray, Image, ImageRef, Uint8Array
 
 SIDE_PX: Final = 640
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What one run of a pack gave. ``confidence`` is None where the drawn face was not found."""
+    """What one run of a pack gave. ``confidence`` is None where the drawn face was not found.
 
+    ``device``: where it ran. ``apart``: the largest cosine distance of its vectors from a processor's, where that was
+    not the device.
+    """
+
+    device: str
     load_seconds: float
     analyse_seconds: float
     embed_seconds: float
     confidence: float | None
     dims: dict[str, int]
+    apart: float | None = None
 
 
 def check(pack: ModelPack, device: str = "auto") -> Check:
-    """Load the pack, which verifies its files, and run it once. Raises ModelError."""
+    """Load the pack, which verifies its files, and run it once; on a processor too, to compare. Raises ModelError."""
     started = time.perf_counter()
     engine = FaceEngine(pack, device)
     loaded = time.perf_counter()
@@ -40,13 +47,20 @@ def check(pack: ModelPack, device: str = "auto") -> Check:
     faces = found.faces if isinstance(found, DetectedImage) else ()
     crop = faces[0].crop if faces else np.full((112, 112, 3), 128, dtype=np.uint8)
     vectors = engine.embed([crop])
+    embedded = time.perf_counter()
     return Check(
+        device=engine.device,
         load_seconds=loaded - started,
         analyse_seconds=analysed - loaded,
-        embed_seconds=time.perf_counter() - analysed,
+        embed_seconds=embedded - analysed,
         confidence=faces[0].confidence if faces else None,
         dims={name: vector.shape[1] for name, vector in vectors.items()},
+        apart=None if engine.device == "cpu" else _apart(vectors, FaceEngine(pack, "cpu").embed([crop])),
     )
+
+
+def _apart(ours: Mapping[str, FloatArray], theirs: Mapping[str, FloatArray]) -> float:
+    return max(0.0, *(float(1 - ours[name][0].astype(float) @ theirs[name][0]) for name in ours))
 
 
 def drawn_face() -> Uint8Array:

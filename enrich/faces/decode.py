@@ -1,9 +1,10 @@
 """Bytes of a picture to pixels: 8-bit RGB, upright, or a clear refusal.
 
-What can be refused from the header is refused: more pixels than the limit, more passes over them, more parts than a
-picture has. A plain JPEG, which most pictures are, goes through simplejpeg: the same pixels in less than half the time,
-and without the interpreter's lock. It refuses whatever is not entirely in order, which Pillow then judges.
-Colours are taken for sRGB: an embedded profile of another space is not applied, so wide-gamut pictures come out paler.
+What can be refused from the header is refused: more pixels than the limit, fewer than are asked for, more passes over
+them, more parts than a picture has. A plain JPEG, which most pictures are, goes through simplejpeg: the same pixels in
+less than half the time, and without the interpreter's lock. It refuses whatever is not entirely in order, which Pillow
+then judges. Colours are taken for sRGB: an embedded profile of another space is not applied, so wide-gamut pictures
+come out paler.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP")
 """What sites serve as photographs. Pillow's other decoders are not let near bytes from the internet."""
 
 _WHITE: Final = (255, 255, 255)
+_LYING: Final = (5, 6, 7, 8)
+"""EXIF's orientations that exchange width and height."""
 _RUN_LENGTHS: Final = (1, 2)
 """BMP's compressions RLE8 and RLE4, which no site serves and Pillow reads byte by byte."""
 
@@ -59,6 +62,15 @@ class ImageTooLargeError(Exception):
         self.scans = scans
 
 
+class ImageTooSmallError(Exception):
+    """The header announces a shorter side than is asked for. Width and height are those of the upright picture."""
+
+    def __init__(self, width_px: int, height_px: int) -> None:
+        super().__init__(f"{width_px} x {height_px} pixels")
+        self.width_px = width_px
+        self.height_px = height_px
+
+
 def sniff(body: bytes) -> str | None:
     """Return the format that the first bytes announce, or None. Looks at no more than 12 bytes."""
     head = body[:12]
@@ -77,33 +89,35 @@ def sniff(body: bytes) -> str | None:
     return None
 
 
-def decode(body: bytes, *, max_pixels: int = MAX_PIXELS) -> Uint8Array:
+def decode(body: bytes, *, max_pixels: int = MAX_PIXELS, min_side_px: int = 0) -> Uint8Array:
     """Return the picture as uint8 (height, width, 3) RGB, turned upright by its EXIF orientation.
 
     Of an animation the first frame; transparent parts become white; 16-bit values keep their upper 8 bits. Notes in the
     file (texts, profiles, previews) are not looked at, and none of them refuses a picture, however damaged.
-    Raises ImageTooLargeError from the header, and NotAnImageError for anything that cannot be decoded to its last row.
+    Raises ImageTooLargeError and ImageTooSmallError from the header, and NotAnImageError for anything that cannot be
+    decoded to its last row.
     """
     announced = sniff(body)
     if announced is None:
         raise NotAnImageError("no format that is known")
     try:
         stripped = bare(body, announced)
-        pixels = _flawless(body, stripped, max_pixels) if announced == "JPEG" else None
+        pixels = _flawless(body, stripped, max_pixels, min_side_px) if announced == "JPEG" else None
         if pixels is not None:
             return _upright(pixels, stripped.orientation)
-        return _by_pillow(stripped, announced, max_pixels)
-    except (ImageTooLargeError, MemoryError):
+        return _by_pillow(stripped, announced, max_pixels, min_side_px)
+    except (ImageTooLargeError, ImageTooSmallError, MemoryError):
         raise
     except Exception as error:  # damaged bytes make Pillow's plugins raise nearly anything, SyntaxError included
         raise NotAnImageError(f"{announced} that does not decode: {error}") from error
 
 
-def _flawless(body: bytes, stripped: Bare, max_pixels: int) -> Uint8Array | None:
+def _flawless(body: bytes, stripped: Bare, max_pixels: int, min_side_px: int = 0) -> Uint8Array | None:
     """The pixels, as stored, of a JPEG in which libjpeg-turbo finds nothing to complain of, else ``None``."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(body)
         _refuse_large(width, height, stripped.scans, max_pixels)
+        _refuse_small(width, height, stripped.orientation, min_side_px)
         if colours not in ("YCbCr", "RGB", "Gray"):
             return None
         return np.asarray(simplejpeg.decode_jpeg(body, "RGB", strict=True), dtype=np.uint8)
@@ -111,17 +125,21 @@ def _flawless(body: bytes, stripped: Bare, max_pixels: int) -> Uint8Array | None
         return None
 
 
-def _by_pillow(stripped: Bare, announced: str, max_pixels: int) -> Uint8Array:
+def _by_pillow(stripped: Bare, announced: str, max_pixels: int, min_side_px: int) -> Uint8Array:
     with Image.open(BytesIO(stripped.body), formats=(announced,)) as image:
         width, height = image.size
         _refuse_large(width, height, stripped.scans, max_pixels)
         if announced == "BMP" and image.info.get("compression") in _RUN_LENGTHS:
             raise NotAnImageError("run-length encoded")
+        _refuse_small(width, height, _orientation(image, stripped), min_side_px)
         with _one_at_a_time if width * height > LARGE_PIXELS else nullcontext():
             image.load()
-            exif = image.info.get("exif")
-            orientation = exif_orientation(exif) if isinstance(exif, bytes) else stripped.orientation
-            return _upright(np.array(_rgb(image), dtype=np.uint8), orientation)
+            return _upright(np.array(_rgb(image), dtype=np.uint8), _orientation(image, stripped))
+
+
+def _orientation(image: Image.Image, stripped: Bare) -> int | None:
+    exif = image.info.get("exif")
+    return exif_orientation(exif) if isinstance(exif, bytes) else stripped.orientation
 
 
 def _refuse_large(width: int, height: int, scans: int, max_pixels: int) -> None:
@@ -130,11 +148,16 @@ def _refuse_large(width: int, height: int, scans: int, max_pixels: int) -> None:
         raise ImageTooLargeError(width, height, scans)
 
 
+def _refuse_small(width: int, height: int, orientation: int | None, min_side_px: int) -> None:
+    if min(width, height) < min_side_px:
+        raise ImageTooSmallError(*((height, width) if orientation in _LYING else (width, height)))
+
+
 def _upright(pixels: Uint8Array, orientation: int | None) -> Uint8Array:
     """``pixels`` turned and mirrored as EXIF's orientation 1 to 8 asks for."""
     if orientation is None or orientation == 1:
         return pixels
-    if orientation >= 5:
+    if orientation in _LYING:
         pixels = np.asarray(cv2.transpose(pixels), dtype=np.uint8)
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return pixels if flip is None else np.asarray(cv2.flip(pixels, flip), dtype=np.uint8)

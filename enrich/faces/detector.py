@@ -2,23 +2,26 @@
 
 YuNet runs in onnxruntime with the decoding below and not in ``cv2.FaceDetectorYN``: on 110 portraits the results are
 the same (to 1e-4 px and 1e-6 of confidence), a 640 px canvas takes 10 ms in place of 21 on one core, and a session may
-be called from any thread while a FaceDetectorYN may not. SCRFD is insightface's own class.
+be called from any thread while a FaceDetectorYN may not. SCRFD is in ``scrfd.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import cv2
 import numpy as np
 
 from enrich.faces.graph import any_size
 from enrich.faces.measures import yaw_deg
-from enrich.faces.pack import DetectorSpec, ModelPack
+from enrich.faces.pack import ModelPack
 from enrich.faces.sessions import open_session
 from enrich.items import FloatArray, Uint8Array
+
+if TYPE_CHECKING:
+    from enrich.faces.scrfd import Scrfd
 
 YUNET_STRIDES_PX: Final = (8, 16, 32)
 YUNET_NMS_OVERLAP: Final = 0.3
@@ -154,12 +157,7 @@ class YuNet:
         self._session = open_session(path if len(self.sizes_px) == 1 else any_size(path), path, providers, threads)
         self._input = self._session.get_inputs()[0].name
         self._outputs = [output.name for output in self._session.get_outputs()]
-        self._cells = {(size, stride): _cells(size // stride) for size in self.sizes_px for stride in YUNET_STRIDES_PX}
-
-    @property
-    def providers(self) -> list[str]:
-        """The providers in use."""
-        return list(self._session.get_providers())
+        self._cells = {(size, stride): cells(size // stride) for size in self.sizes_px for stride in YUNET_STRIDES_PX}
 
     def find(self, canvas: Uint8Array) -> Detections:
         """Return the faces on ``canvas``; see Detector."""
@@ -189,38 +187,15 @@ class YuNet:
         return np.hstack([centres - sizes / 2, sizes]), points, scores[over]
 
 
-class Scrfd:
-    """SCRFD (Guo et al., "Sample and Computation Redistribution for Efficient Face Detection"), run by insightface."""
-
-    def __init__(self, pack: ModelPack, providers: Sequence[str], threads: int) -> None:
-        from insightface.model_zoo import SCRFD
-
-        spec: DetectorSpec = pack.detector
-        self.sizes_px = spec.sizes_px
-        path = pack.path(spec)
-        session = open_session(path if len(self.sizes_px) == 1 else any_size(path), path, providers, threads)
-        self._model = SCRFD(model_file=None, session=session)  # a file's name would have it make sessions of its own
-        self._model.prepare(0, input_size=(self.sizes_px[-1],) * 2, det_thresh=spec.threshold)
-
-    @property
-    def providers(self) -> list[str]:
-        """The providers in use."""
-        return list(self._model.session.get_providers())
-
-    def find(self, canvas: Uint8Array) -> Detections:
-        """Return the faces on ``canvas``; see Detector."""
-        rows, landmarks = self._model.detect(cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR), input_size=canvas.shape[1::-1])
-        numbers = rows.astype(np.float32, copy=False)
-        return Detections(numbers[:, :4], landmarks.astype(np.float32, copy=False).reshape(-1, 5, 2), numbers[:, 4])
-
-
 def open_detector(pack: ModelPack, providers: Sequence[str], threads: int) -> YuNet | Scrfd:
     """Return the pack's detector, ready to run. Raises ModelError."""
+    from enrich.faces.scrfd import Scrfd
+
     kinds: dict[str, type[YuNet | Scrfd]] = {"yunet": YuNet, "scrfd": Scrfd}
     return kinds[pack.detector.kind](pack, providers, threads)
 
 
-def _cells(count: int) -> FloatArray:
+def cells(count: int) -> FloatArray:
     """Column and row, float32 (count * count, 2), of a grid's cells in reading order."""
     rows, columns = np.mgrid[:count, :count]
     return np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(np.float32)

@@ -1,7 +1,8 @@
-"""Recognisers: aligned crops in, raw vectors out, in batches."""
+"""Recognisers: aligned crops in, raw vectors out, in batches that are halved where memory runs out."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,8 +12,11 @@ import numpy as np
 from enrich.errors import ModelError
 from enrich.faces.graph import prepared
 from enrich.faces.pack import ModelPack, RecogniserSpec
+from enrich.faces.running import OutOfMemoryError
 from enrich.faces.sessions import CPU, open_session
 from enrich.items import FloatArray, Uint8Array
+
+logger = logging.getLogger(__name__)
 
 
 class Embedder(Protocol):
@@ -77,13 +81,40 @@ class InsightfaceEmbedder:
         return np.asarray(vectors, dtype=np.float32)
 
 
+class Halving:
+    """A recogniser whose batches are halved when memory runs out, and from then on no larger than what went well."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.spec = embedder.spec
+        self._embedder = embedder
+        self._most: int | None = None
+
+    def raw(self, crops: Sequence[Uint8Array]) -> FloatArray:
+        """Return float32 (n, dim); see Embedder. Raises OutOfMemoryError where a single crop is too much."""
+        rows: list[FloatArray] = []
+        done, halved = 0, False
+        while done < len(crops):
+            portion = crops[done : done + (self._most or len(crops))]
+            try:
+                rows.append(self._embedder.raw(portion))
+            except OutOfMemoryError:
+                if len(portion) == 1:
+                    raise
+                self._most, halved = len(portion) // 2, True
+                continue
+            done += len(portion)
+        if halved:
+            logger.warning("%s: no memory for %d faces at once; %d from now on", self.spec.file, len(crops), self._most)
+        return np.concatenate(rows)
+
+
 def open_embedders(pack: ModelPack, providers: Sequence[str], threads: int) -> list[Embedder]:
     """Return the pack's recognisers, ready to run. Raises ModelError."""
     kinds: dict[str, type[OnnxEmbedder | InsightfaceEmbedder]] = {
         "onnx": OnnxEmbedder,
         "insightface": InsightfaceEmbedder,
     }
-    return [kinds[spec.kind](pack, spec, providers, threads) for spec in pack.recognisers]
+    return [Halving(kinds[spec.kind](pack, spec, providers, threads)) for spec in pack.recognisers]
 
 
 def unit(vectors: FloatArray, spec: RecogniserSpec) -> FloatArray:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import threading
 from collections.abc import Sequence
+from typing import Final
 
 import cv2
 import numpy as np
 
 from enrich.errors import ModelError
 from enrich.faces.align import CROP_PX, align
-from enrich.faces.decode import MAX_PIXELS, ImageTooLargeError, NotAnImageError, decode
+from enrich.faces.decode import MAX_PIXELS, ImageTooLargeError, ImageTooSmallError, NotAnImageError, decode
 from enrich.faces.detector import SMALLEST_FACE_PX, Detections, Detector, find_faces, open_detector
 from enrich.faces.embedder import open_embedders, unit
+from enrich.faces.hashes import crop_hash, picture_hash
 from enrich.faces.measures import pitch_deg, roll_deg, sharpness_and_exposure, visible_share, yaw_deg
 from enrich.faces.pack import ModelPack, sha256_of
-from enrich.faces.sessions import CUDA, providers_for
+from enrich.faces.running import DeviceError
+from enrich.faces.sessions import CPU, device_of, providers_for
 from enrich.items import DetectedImage, Face, FloatArray, Image, RejectedImage, Uint8Array
+
+logger = logging.getLogger(__name__)
+
+FEW: Final = 2
+"""Crops embedded to warm a processor up: it needs no run of every size."""
 
 
 class FaceEngine:
@@ -27,36 +36,64 @@ class FaceEngine:
     ``threads`` is how many of them call ``analyse`` at a time; by default as many as the process may use cores, each
     detection in one thread. Measured on two cores with SCRFD-500M and MobileFaceNet: 58 images a second with two
     workers of one thread, 30 with one worker of two; the bare sessions, without decoding or alignment, do 65 and 33.
+
+    ``device`` is EMBED_DEVICE; ``auto`` goes on with the processor, and says so once, where a GPU cannot be used.
+    ``batch_size``: the most crops that will be embedded at once, so that an accelerator has done it before.
     """
 
-    def __init__(self, pack: ModelPack, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self, pack: ModelPack, device: str = "auto", threads: int | None = None, batch_size: int = FEW
+    ) -> None:
         pack.require_files()
         _verify(pack)
-        cores = _cores()
         self.pack = pack
-        self.threads = threads or cores
-        providers = providers_for(device)
+        self.threads = threads or _cores()
         cv2.setNumThreads(1)  # the workers are the parallelism; OpenCV's own pool would fight them for the cores
-        detector = open_detector(pack, providers, max(1, cores // self.threads))
-        self._detector: Detector = _Swapped(detector) if pack.detector.swap_colours else detector
-        self._embedders = open_embedders(pack, providers, max(1, cores // 4))
-        if device == "cuda" and CUDA not in detector.providers:
-            raise ModelError("EMBED_DEVICE=cuda: CUDA could not be started; see onnxruntime's message above")
-        self._warm_up()
+        self.device = self._start(device, batch_size)
+
+    def _start(self, device: str, batch_size: int) -> str:
+        """Load the models on the best device that works; its name."""
+        providers = providers_for(device)
+        for provider in providers:
+            try:
+                self._open(provider)
+                self._warm_up(FEW if provider == CPU else batch_size)
+                break
+            except DeviceError as error:
+                if provider == providers[-1]:
+                    without = "" if provider == CPU else "; EMBED_DEVICE=auto goes on without it"
+                    raise ModelError(f"EMBED_DEVICE={device}: {error}{without}") from error
+                logger.warning("EMBED_DEVICE=%s: %s; the processor does the work", device, error)
+        return device_of(provider)
+
+    def _open(self, provider: str) -> None:
+        cores = _cores()
+        detector = open_detector(self.pack, [provider], max(1, cores // self.threads))
+        self._detector: Detector = _Swapped(detector) if self.pack.detector.swap_colours else detector
+        self._embedders = open_embedders(self.pack, [provider], max(1, cores // 4))
 
     def analyse(
-        self, image: Image, smallest_face_px: int = SMALLEST_FACE_PX, max_pixels: int = MAX_PIXELS
+        self,
+        image: Image,
+        smallest_face_px: int = SMALLEST_FACE_PX,
+        max_pixels: int = MAX_PIXELS,
+        min_side_px: int = 0,
+        sha256: str | None = None,
     ) -> DetectedImage | RejectedImage:
         """Decode a picture, find its faces, align and measure them; what cannot be decoded or is too large is rejected.
 
-        Faces smaller than ``smallest_face_px`` may be missed.
+        Faces smaller than ``smallest_face_px`` may be missed. A picture whose header says that its shorter side is
+        less than ``min_side_px`` is not decoded. ``sha256``: of the bytes, where somebody has it already.
         """
-        sha256 = hashlib.sha256(image.body).hexdigest()
+        sha256 = sha256 or hashlib.sha256(image.body).hexdigest()
         try:
-            rgb = decode(image.body, max_pixels=max_pixels)
+            rgb = decode(image.body, max_pixels=max_pixels, min_side_px=min_side_px)
         except NotAnImageError as error:
             detail = {"error": str(error), "bytes": len(image.body)}
             return RejectedImage(ref=image.ref, reason="not_an_image", sha256=sha256, detail=detail)
+        except ImageTooSmallError as error:
+            size = {"width_px": error.width_px, "height_px": error.height_px}
+            return RejectedImage(ref=image.ref, reason="image_too_small", sha256=sha256, detail=size)
         except ImageTooLargeError as error:
             size = {"width_px": error.width_px, "height_px": error.height_px}
             if error.scans > 1:
@@ -64,7 +101,10 @@ class FaceEngine:
             return RejectedImage(ref=image.ref, reason="image_too_large", sha256=sha256, detail=size)
         height, width = rgb.shape[:2]
         faces = _faces(rgb, self.detect(rgb, smallest_face_px))
-        return DetectedImage(ref=image.ref, sha256=sha256, width_px=width, height_px=height, faces=faces)
+        return DetectedImage(
+            ref=image.ref, sha256=sha256, width_px=width, height_px=height, faces=faces,
+            picture_hash=picture_hash(rgb) if faces else None,
+        )  # fmt: skip
 
     def detect(self, rgb: Uint8Array, smallest_face_px: int = SMALLEST_FACE_PX) -> Detections:
         """Return the faces in ``rgb``, uint8 (height, width, 3), most confident first."""
@@ -79,10 +119,10 @@ class FaceEngine:
             return {embedder.spec.name: np.empty((0, embedder.spec.dim), np.float32) for embedder in self._embedders}
         return {embedder.spec.name: unit(embedder.raw(crops), embedder.spec) for embedder in self._embedders}
 
-    def _warm_up(self) -> None:
+    def _warm_up(self, batch_size: int) -> None:
         """Run everything once: the first run allocates, and a pack that does not fit its description shows here."""
         self.detect(np.zeros((64, 64, 3), dtype=np.uint8))  # nothing is found, so on every size of canvas
-        noise = np.random.default_rng(0).integers(0, 256, (2, CROP_PX, CROP_PX, 3), dtype=np.uint8)
+        noise = np.random.default_rng(0).integers(0, 256, (batch_size, CROP_PX, CROP_PX, 3), dtype=np.uint8)
         try:
             self.embed(list(noise))
         except ModelError:
@@ -106,12 +146,12 @@ _engines: dict[tuple[str, str], FaceEngine] = {}
 _loading = threading.Lock()
 
 
-def load_engine(pack: ModelPack, device: str = "auto") -> FaceEngine:
+def load_engine(pack: ModelPack, device: str = "auto", batch_size: int = FEW) -> FaceEngine:
     """Return the process's engine for this pack and device, loading it on the first call. Raises ModelError."""
     with _loading:
         key = (f"{pack.fingerprint} {pack.folder}", device)
         if key not in _engines:
-            _engines[key] = FaceEngine(pack, device)
+            _engines[key] = FaceEngine(pack, device, batch_size=batch_size)
         return _engines[key]
 
 
@@ -144,6 +184,7 @@ def _faces(rgb: Uint8Array, found: Detections) -> tuple[Face, ...]:
                 sharpness=sharpness,
                 exposure=exposure,
                 crop=crop,
+                crop_hash=crop_hash(crop),
             )
         )
     return tuple(faces)

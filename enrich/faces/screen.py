@@ -60,6 +60,7 @@ def screen(
         height_px=image.height_px,
         face=best,
         quality=quality_score(best, pack.min_detection_confidence),
+        picture_hash=image.picture_hash,
     )
 
 

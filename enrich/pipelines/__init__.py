@@ -1,5 +1,5 @@
 """The stages a picture passes, in order: validate, detect, screen, embed, agree, persist.
 
 A stage names the class of item it takes and passes every other on, so that what was turned down early
-(``RejectedImage``, ``FailedImage``) reaches ``persist`` untouched and ends in the ledger.
+(``KnownImage``, ``RejectedImage``, ``FailedImage``) reaches ``persist`` untouched and ends in the ledger.
 """

@@ -7,8 +7,9 @@ from typing import Self
 from scrapy.crawler import Crawler
 
 from enrich.faces.batcher import Batcher
-from enrich.items import EmbeddedImage, ScreenedImage
-from enrich.pipelines.engine import engine_for
+from enrich.faces.running import DeviceError
+from enrich.items import EmbeddedImage, FailedImage, ScreenedImage
+from enrich.pipelines.engine import device_failed, engine_for
 from enrich.pipelines.stage import Stage
 
 
@@ -21,6 +22,7 @@ class EmbedStage(Stage[ScreenedImage]):
         self.crawler = crawler
         self.batch_size = batch_size
         self.max_wait_seconds = max_wait_seconds
+        self.batcher: Batcher | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -32,7 +34,13 @@ class EmbedStage(Stage[ScreenedImage]):
         self.model = engine.pack.fingerprint
         self.batcher = Batcher(engine.embed, self.batch_size, self.max_wait_seconds)
 
-    async def process(self, item: ScreenedImage) -> EmbeddedImage:
+    async def process(self, item: ScreenedImage) -> EmbeddedImage | FailedImage:
+        """Wait for the vectors. A device that fails ends the crawl."""
+        assert self.batcher is not None
+        try:
+            vectors = await self.batcher.embed_one(item.face.crop)
+        except DeviceError as error:
+            return device_failed(self.crawler, item.ref, error)
         return EmbeddedImage(
             ref=item.ref,
             sha256=item.sha256,
@@ -40,11 +48,14 @@ class EmbedStage(Stage[ScreenedImage]):
             height_px=item.height_px,
             face=item.face,
             quality=item.quality,
+            picture_hash=item.picture_hash,
             model=self.model,
-            vectors=await self.batcher.embed_one(item.face.crop),
+            vectors=vectors,
         )
 
     async def close_spider(self) -> None:
+        if self.batcher is None:
+            return  # the models could not be loaded
         await self.batcher.close()
         if self.batcher.size_mean is not None:
             self.crawler.stats.set_value("enrich/batch/size_mean", round(self.batcher.size_mean, 2))

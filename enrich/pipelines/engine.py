@@ -1,9 +1,10 @@
-"""Which model pack a crawl runs on: loaded once a process, off the event loop, before the first item."""
+"""Which model pack a crawl runs on: loaded once a process, off the event loop, before the first item; and its end."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from scrapy.crawler import Crawler
 from scrapy.settings import BaseSettings
@@ -11,7 +12,15 @@ from scrapy.settings import BaseSettings
 from enrich.config import Source
 from enrich.faces.engine import FaceEngine, load_engine
 from enrich.faces.pack import ModelPack, load_pack
+from enrich.faces.running import DeviceError
+from enrich.items import FailedImage, ImageRef
 from enrich.spiders.source import SourceSpider
+
+MODELS_FAILED = "models_failed"
+"""The finish reason of a crawl whose models' device no longer works: what it fetched further on would be in vain."""
+
+_ending: WeakKeyDictionary[Crawler, asyncio.Task[None]] = WeakKeyDictionary()
+"""The closing of crawls whose device failed, which has to be held to be done."""
 
 
 def models_dir(settings: BaseSettings) -> Path:
@@ -27,7 +36,18 @@ def pack_for(settings: BaseSettings) -> ModelPack:
 async def engine_for(crawler: Crawler) -> FaceEngine:
     """The process's one engine for the pack and device of the settings. Raises ModelError."""
     pack = pack_for(crawler.settings)
-    return await asyncio.to_thread(load_engine, pack, crawler.settings["EMBED_DEVICE"])
+    settings = crawler.settings
+    return await asyncio.to_thread(load_engine, pack, settings["EMBED_DEVICE"], settings.getint("EMBED_BATCH_SIZE"))
+
+
+def device_failed(crawler: Crawler, ref: ImageRef, error: DeviceError) -> FailedImage:
+    """What becomes of a picture whose models' device fails: it is to be had later. The crawl is told to end."""
+    spider = crawler.spider
+    assert isinstance(spider, SourceSpider)
+    if crawler not in _ending:
+        spider.degrade("models", str(error))
+        _ending[crawler] = asyncio.create_task(crawler.engine.close_spider_async(reason=MODELS_FAILED))
+    return FailedImage(ref=ref, error=str(error))
 
 
 def source_of(crawler: Crawler) -> Source:

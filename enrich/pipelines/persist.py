@@ -12,31 +12,40 @@ from scrapy.exceptions import DropItem
 from sqlalchemy import Connection
 
 from enrich.errors import DatabaseTrouble
-from enrich.extensions.run import TAKEN_AWAY, TAKEN_LATER, RunExtension
+from enrich.extensions.run import REPLACED, TAKEN_AWAY, TAKEN_LATER, RunExtension
 from enrich.items import (
     EmbeddedImage,
     FailedImage,
     GonePerformer,
+    KnownImage,
     LookupEnded,
     Performer,
     RefusedPerformer,
     RejectedImage,
 )
-from enrich.store.findings import Finding, save_findings
-from enrich.store.forgotten import ForgottenPerformer
-from enrich.store.gone import enter_gone
+from enrich.pipelines.gathering import Gathering
+from enrich.store.forgetting.forgotten import ForgottenPerformer
+from enrich.store.forgetting.gone import enter_gone
+from enrich.store.judging.findings import Finding, save_findings
 from enrich.store.ledger import Decision, OrphanImage
 from enrich.store.performers import end_lookup, remove_performer, save_performer
 
 T = TypeVar("T")
+Found = EmbeddedImage | KnownImage | RejectedImage | FailedImage
 
 _FACES = {
     "waits": "enrich/faces/waiting",
     "suspicious": "enrich/faces/suspicious",
     "also_taken": TAKEN_LATER,
     "taken_away": TAKEN_AWAY,
+    "replaced": REPLACED,
 }
 """What is counted of a decision beside its outcome."""
+
+
+GATHER_SECONDS = 0.1
+"""How long a picture waits for others, to be written in one transaction with them. Nothing else waits for it: a picture
+that is being written holds neither a connection nor a thread."""
 
 
 class PersistStage:
@@ -45,6 +54,7 @@ class PersistStage:
     def __init__(self, crawler: Crawler, store: RunExtension) -> None:
         self.stats = crawler.stats
         self.store = store
+        self.gathering = Gathering(GATHER_SECONDS)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -90,7 +100,7 @@ class PersistStage:
                 if found in ("gone", "merged"):
                     self._count(f"enrich/performers/{found}")
                 return item
-            case EmbeddedImage() | RejectedImage() | FailedImage():
+            case EmbeddedImage() | KnownImage() | RejectedImage() | FailedImage():
                 return self._decided(item, await self._image(item))
         raise TypeError(f"nothing knows where to write a {type(item).__name__}")
 
@@ -101,6 +111,7 @@ class PersistStage:
         raise DropItem(f"{who}: {item.reason}")
 
     async def _write(self, fn: Callable[[Connection], T]) -> T:
+        await self.gathering.end()
         return await self._written(self.store.writer.submit(fn))
 
     async def _written(self, future: Future[T]) -> T:
@@ -111,7 +122,8 @@ class PersistStage:
             self.store.give_up(error)
             raise DropItem(str(error)) from error
 
-    async def _image(self, item: EmbeddedImage | RejectedImage | FailedImage) -> Decision:
+    async def _image(self, item: Found) -> Decision:
+        await self.gathering.wait()
         finding = Finding(image=item, limits=self.store.limits, terms=self.store.terms, run=self.store.run)
         try:
             return await self._written(self.store.writer.submit_piece(save_findings, finding))
@@ -123,14 +135,14 @@ class PersistStage:
             self._count("enrich/images/orphaned")
             raise DropItem(str(error)) from error
 
-    def _decided(self, item: EmbeddedImage | RejectedImage | FailedImage, decision: Decision) -> object:
+    def _decided(self, item: Found, decision: Decision) -> object:
         if decision.repeated:
             self._count("enrich/images/repeated")
             raise DropItem(f"{item.ref.image_url}: decided before")
         self._count(f"enrich/images/{decision.outcome}")
-        for name in ("waits", "suspicious", "also_taken", "taken_away"):
+        for name, stat in _FACES.items():
             if number := int(getattr(decision, name)):
-                self._count(_FACES[name], number)
+                self._count(stat, number)
         if decision.outcome == "accepted":
             self._count("enrich/faces/accepted")
             return item

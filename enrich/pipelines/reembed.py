@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from enrich.extensions.reembed import ReembedExtension
 from enrich.faces.batcher import Batcher
 from enrich.faces.measures import quality_score
+from enrich.faces.running import DeviceError
 from enrich.faces.same import same_face
 from enrich.items import DetectedImage, FailedImage, RejectedImage
-from enrich.pipelines.engine import engine_for
-from enrich.store.reembed import Loss, Wanted, fail_face, lose_face, save_vectors
+from enrich.pipelines.engine import device_failed, engine_for
+from enrich.store.reembedding.reembed import Loss, Wanted, fail_face, lose_face, save_vectors
 
 LOSSES: dict[str, Loss] = {"not_found": "not_found", "image_too_large": "image_too_large"}
 """Rejections that say that a picture is not to be had any more. What else comes in place of a picture, such as a page,
@@ -35,6 +36,7 @@ class ReembedStage:
         self.store = store
         self.batch_size = batch_size
         self.max_wait_seconds = max_wait_seconds
+        self.batcher: Batcher | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -75,11 +77,26 @@ class ReembedStage:
         if face is None:
             await self._write("lost", lambda tx: lose_face(tx, face_id, model, "no_face"))
             return
-        vectors = await self.batcher.embed_one(face.crop)
+        assert self.batcher is not None
+        try:
+            vectors = await self.batcher.embed_one(face.crop)
+        except DeviceError as error:
+            why = device_failed(self.crawler, item.ref, error).error
+            await self._write("failed", lambda tx: fail_face(tx, face_id, model, why))
+            return
         quality = quality_score(face, self.pack.min_detection_confidence)
         await self._write(
             "done",
-            lambda tx: save_vectors(tx, face_id, model, vectors, face=face, sha256=item.sha256, quality=quality),
+            lambda tx: save_vectors(
+                tx,
+                face_id,
+                model,
+                vectors,
+                face=face,
+                sha256=item.sha256,
+                quality=quality,
+                picture_hash=item.picture_hash,
+            ),
         )
 
     async def _write(self, what: str, fn: Callable[[Connection], bool]) -> None:
@@ -88,7 +105,8 @@ class ReembedStage:
 
     async def close_spider(self) -> None:
         """Embed what waits."""
-        await self.batcher.close()
+        if self.batcher is not None:  # the models could be loaded
+            await self.batcher.close()
 
 
 def _why(item: RejectedImage | FailedImage) -> str:

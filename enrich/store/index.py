@@ -1,8 +1,10 @@
 """The Voyager indices: projections of the vectors in the database, one a recogniser, their ids the faces' ids.
 
-An index catches up by what its ids lack. It is never trusted: a file beside it, ``face_<recogniser>.json``, says which
-database and model pack it was made of and the sha256 of its bytes, and what does not fit is rebuilt. That file lies
-beside the index and not in the database because both travel together, also to a database they do not belong to.
+An index catches up by what its ids lack, and marks deleted what the database no longer has: such a face is never found
+again, but its vector stays in the file until that is rebuilt. An index is never trusted: a file beside it,
+``face_<recogniser>.json``, says which database and model pack it was made of, the sha256 of its bytes and what is
+marked in it, and what does not fit is rebuilt. That file lies beside the index and not in the database because both
+travel together, also to a database they do not belong to.
 """
 
 from __future__ import annotations
@@ -26,15 +28,21 @@ from enrich.errors import StoreError
 from enrich.store.backup import sync, sync_folder
 from enrich.store.database import explain, snapshot
 from enrich.store.models import IndexSpec, database_id, index_specs
-from enrich.store.vectors import face_ids, reading
+from enrich.store.vectors import face_ids, last_face_id, reading
 
 __all__ = ["IndexReport", "IndexSpec", "catch_up", "check", "index_path", "index_specs", "rebuild"]
 
 LOCK_SECONDS = 600.0
 """How long to wait for another process that writes the index."""
 
+MOST_MARKED = 0.1
+"""The largest share of an index that may be marked deleted: beyond it the index is rebuilt."""
+
 TOLERANCE = 1e-5
 """Largest difference of a number in index and database: Voyager divides unit vectors by their length once more."""
+
+
+_NONE: npt.NDArray[np.int64] = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,15 @@ class IndexReport:
 
 
 @dataclass(frozen=True, slots=True)
+class _Loaded:
+    """An index that may be used; ``faces``: the ids in it but for those that are ``marked`` deleted."""
+
+    index: voyager.Index
+    faces: npt.NDArray[np.int64]
+    marked: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class _Unusable(Exception):  # noqa: N818  # never seen outside
     """What is wrong with the files of an index."""
 
@@ -63,10 +80,11 @@ def index_path(index_dir: Path, recogniser: str) -> Path:
     return index_dir / f"face_{recogniser}.voy"
 
 
-def catch_up(engine: Engine, index_dir: Path, spec: IndexSpec) -> IndexReport:
+def catch_up(engine: Engine, index_dir: Path, spec: IndexSpec, *, thoroughly: bool = False) -> IndexReport:
     """Bring an index up to date with the database; costs in proportion to the new faces, plus one save.
 
-    An index that is damaged, of another model or database, or that has faces the database has not, is built anew.
+    An index that is damaged, of another model or database, or of which much is gone, is built anew. ``thoroughly``: so
+    is one that holds the vector of any face that the database no longer has, even marked deleted.
     Raises StoreError: the lock is held for too long, or files cannot be read or written.
     """
     path = index_path(index_dir, spec.recogniser)
@@ -74,21 +92,21 @@ def catch_up(engine: Engine, index_dir: Path, spec: IndexSpec) -> IndexReport:
         _require_spec(connection, spec)
         wanted = face_ids(connection, spec)
         try:
-            index = _load(connection, path, spec)
-            held = np.fromiter(index.ids, np.int64, len(index.ids))
-            if np.setdiff1d(held, wanted, assume_unique=True).size:
-                raise _Unusable("it has faces that the database no longer has")
+            loaded = _load(connection, path, spec)
+            gone = _gone(connection, loaded, wanted, thoroughly=thoroughly)
         except _Unusable as problem:
             return _build(connection, path, spec, wanted, problem.why)
         except FileNotFoundError:
             return _build(connection, path, spec, wanted, None)
-        missing = np.setdiff1d(wanted, held, assume_unique=True)
-        if missing.size:
-            _add(connection, index, spec, missing)
-            _save(connection, index, path, spec)
+        missing = np.setdiff1d(wanted, loaded.faces, assume_unique=True)
+        if missing.size or gone.size:
+            for face in gone.tolist():
+                loaded.index.mark_deleted(face)
+            _add(connection, loaded.index, spec, missing)
+            _save(connection, loaded.index, path, spec, np.union1d(loaded.marked, gone))
         else:
             _remove_unfinished(path)
-        return IndexReport(path, int(missing.size), len(index.ids))
+        return IndexReport(path, int(missing.size), int(wanted.size))
 
 
 def rebuild(engine: Engine, index_dir: Path, spec: IndexSpec) -> IndexReport:
@@ -105,14 +123,13 @@ def check(engine: Engine, index_dir: Path, spec: IndexSpec) -> list[str]:
     with _clear_errors(path), _locked(path), snapshot(engine) as connection:
         wanted = face_ids(connection, spec)
         try:
-            index = _load(connection, path, spec)
+            loaded = _load(connection, path, spec)
         except FileNotFoundError:
             return [f"{path}: missing; the database has {wanted.size} faces"] if wanted.size else []
         except _Unusable as problem:
             return [f"{path}: {problem.why}"]
-        held = np.fromiter(index.ids, np.int64, len(index.ids))
-        lacking, foreign = np.setdiff1d(wanted, held), np.setdiff1d(held, wanted)
-        differing = _differing(connection, index, spec, np.intersect1d(wanted, held))
+        lacking, foreign = np.setdiff1d(wanted, loaded.faces), np.setdiff1d(loaded.faces, wanted)
+        differing = _differing(connection, loaded.index, spec, np.intersect1d(wanted, loaded.faces))
         return [
             f"{path}: {ids.size} faces {what} (first: {ids[0]})"
             for ids, what in (
@@ -124,7 +141,7 @@ def check(engine: Engine, index_dir: Path, spec: IndexSpec) -> list[str]:
         ]
 
 
-def _load(connection: Connection, path: Path, spec: IndexSpec) -> voyager.Index:
+def _load(connection: Connection, path: Path, spec: IndexSpec) -> _Loaded:
     """The index that is there. Raises FileNotFoundError, or _Unusable if it must not be used."""
     if not path.exists():
         raise FileNotFoundError(path)
@@ -143,9 +160,28 @@ def _load(connection: Connection, path: Path, spec: IndexSpec) -> voyager.Index:
         index = voyager.Index.load(str(path))
     except (RuntimeError, ValueError) as error:
         raise _Unusable(f"it cannot be read: {error}") from error
-    if index.num_dimensions != spec.dim or index.space != voyager.Space.Cosine or len(index) != index.num_elements:
-        raise _Unusable(f"it has {index.num_dimensions} dimensions in {index.space}, or deleted faces")
-    return index
+    if index.num_dimensions != spec.dim or index.space != voyager.Space.Cosine:
+        raise _Unusable(f"it has {index.num_dimensions} dimensions in {index.space}")
+    ids = np.fromiter(index.ids, np.int64, len(index.ids))
+    marked = np.array(passport.get("marked", []), np.int64)
+    if np.setdiff1d(marked, ids).size:
+        raise _Unusable("it is not what the file beside it says")
+    return _Loaded(index, np.setdiff1d(ids, marked, assume_unique=True), marked)
+
+
+def _gone(
+    connection: Connection, loaded: _Loaded, wanted: npt.NDArray[np.int64], *, thoroughly: bool
+) -> npt.NDArray[np.int64]:
+    """The faces to be marked deleted. Raises _Unusable where marking them is not enough."""
+    gone = np.setdiff1d(loaded.faces, wanted, assume_unique=True)
+    if np.intersect1d(loaded.marked, wanted).size:
+        raise _Unusable("faces are marked deleted in it that the database has")
+    if gone.size and gone.max() > last_face_id(connection):  # its number is still to be given to another face
+        raise _Unusable("it has faces that the database has never had")
+    marked = gone.size + loaded.marked.size
+    if marked > (0 if thoroughly else MOST_MARKED * (loaded.faces.size + loaded.marked.size)):
+        raise _Unusable("it has faces that the database no longer has")
+    return gone
 
 
 def _build(
@@ -173,6 +209,8 @@ def _is_ours(connection: Connection, path: Path) -> bool:
 
 
 def _add(connection: Connection, index: voyager.Index, spec: IndexSpec, ids: npt.NDArray[np.int64]) -> None:
+    if not ids.size:
+        return
     index.resize(len(index) + ids.size)  # else every chunk would move all that is there already
     with reading(connection, spec, ids) as chunks:
         for chunk, vectors in chunks:
@@ -220,14 +258,19 @@ def _remove_unfinished(path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _save(connection: Connection, index: voyager.Index, path: Path, spec: IndexSpec) -> None:
+def _save(
+    connection: Connection, index: voyager.Index, path: Path, spec: IndexSpec, marked: npt.NDArray[np.int64] = _NONE
+) -> None:
     """Put the index in its place in one step; whoever has the old file open goes on reading that."""
     unfinished, passport = _unfinished(path)
     try:
         with unfinished.open("wb") as file:  # given a path, Voyager does not notice when the very end finds no space
             index.save(file)
         sync(unfinished)
-        said = {**_identity(connection, spec), "faces": len(index.ids), "sha256": _sha256(unfinished)}
+        said = {
+            **_identity(connection, spec), "faces": len(index.ids) - marked.size, "marked": marked.tolist(),
+            "sha256": _sha256(unfinished),
+        }  # fmt: skip
         passport.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
         sync(passport)
         unfinished.replace(path)

@@ -59,7 +59,7 @@ class Decision:
 
     ``waits``: its face is kept, to be judged again. ``suspicious``: taken, though it is far from all of several faces.
     ``also_taken``: faces that had waited, and were taken because of it. ``taken_away``: faces that stood unconfirmed,
-    and do not agree with it.
+    and do not agree with it. ``replaced``: faces that gave their places to better ones.
     """
 
     outcome: Outcome
@@ -71,6 +71,7 @@ class Decision:
     suspicious: bool = False
     also_taken: int = 0
     taken_away: int = 0
+    replaced: int = 0
 
 
 def has_come(next_try_at: str | None, at: str) -> bool:

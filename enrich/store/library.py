@@ -14,8 +14,9 @@ from enrich.errors import StoreError
 from enrich.items import ImageRef, Lookup, Mode, Performer, Reason
 from enrich.store.database import utc_text
 from enrich.store.due import candidates, due_performers, due_pictures, owners_of_due_pictures
-from enrich.store.forgotten import ForgottenPerformer, admit, all_marks, is_remembered
-from enrich.store.gone import ids_there
+from enrich.store.forgetting.forgotten import ForgottenPerformer, admit, all_marks, is_remembered
+from enrich.store.forgetting.gone import ids_there
+from enrich.store.judging.known import HELD
 from enrich.store.ledger import (
     KNOWN_ID,
     LIMIT_REASONS,
@@ -42,13 +43,7 @@ _STATE = Prepared(_PICTURE.where(images.c.performer_id == bindparam("performer")
 _STATE_BY_SOURCE_ID = Prepared(
     _PICTURE.where(images.c.performer_id == KNOWN_ID.scalar_subquery()), "source", "url", "id"
 )
-_SHA256 = Prepared(
-    select(images.c.performer_id)
-    .where(images.c.sha256 == bindparam("sha256"), images.c.outcome == "accepted")
-    .order_by(images.c.id)
-    .limit(1),
-    "sha256",
-)
+_HELD = Prepared(select(images.c.id).where(images.c.sha256 == bindparam("sha256"), HELD).limit(1), "sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +130,9 @@ class Library:
                 return list({row.id: (row.performer_id, _ref(row)) for row in rows}.values())
             after = found[-1]  # another process has done all of theirs meanwhile
 
-    def sha256_known(self, sha256: str) -> int | None:
-        """Our id of the performer of whom a picture of these very bytes was accepted."""
-        row = _SHA256.on(self._connection()).first(sha256)
-        return row[0] if row else None
+    def is_held(self, sha256: str) -> bool:
+        """Whether a picture of these very bytes was accepted, or forgotten: whatever shows it again is left out."""
+        return _HELD.on(self._connection()).first(sha256) is not None
 
     def is_forgotten_picture(self, ref: ImageRef) -> bool:
         """Whether it is a picture of a stash-box's performer who was forgotten."""

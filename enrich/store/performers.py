@@ -14,11 +14,11 @@ from enrich.identity import identify
 from enrich.items import Performer, RefusedPerformer
 from enrich.store.database import utc_text
 from enrich.store.derive import UrlConflict, derive, profile_data
-from enrich.store.forget import forget_performers
-from enrich.store.forget_files import owe
-from enrich.store.forget_traces import delete_performers
-from enrich.store.forgotten import admit, keep_out
-from enrich.store.gone import is_back
+from enrich.store.forgetting.files import owe
+from enrich.store.forgetting.forget import forget_performers
+from enrich.store.forgetting.forgotten import admit, keep_out
+from enrich.store.forgetting.gone import is_back
+from enrich.store.forgetting.traces import delete_performers
 from enrich.store.ledger import OrphanPerformer, enter_pending, known_performer
 from enrich.store.lookups import end_lookup, enter_lookup
 from enrich.store.merge import absorb, take_over_merged

@@ -152,9 +152,11 @@ def count(
 
 
 def credit(tx: Connection, source: str, mode: Mode, faces: int) -> None:
-    """Add faces to what the last run of a source counts, whoever's run it is in which they are taken."""
+    """Add faces to what the last run of a source counts, or take them off, whoever's run it is in which they change."""
     _CREDIT_RUN.on(tx).run(faces, source, mode)
-    _CREDIT_PROGRESS.on(tx).run(faces, Run(0, source, mode).key)
+    key = Run(0, source, mode).key
+    if not _CREDIT_PROGRESS.on(tx).run(faces, key):
+        tx.execute(insert(scrape_progress), {"source": key, "faces_added": faces})
 
 
 def is_running(row: Mapping[str, Any], now: datetime | None = None) -> bool:

@@ -5,6 +5,8 @@ What is written here is the newest schema, for queries; databases are made and c
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Column,
@@ -25,6 +27,15 @@ metadata = MetaData()
 
 _NOW = text("CURRENT_TIMESTAMP")
 """The default of Stash Sense's time columns: the same text as its ``datetime('now')``."""
+
+
+def _looks() -> list[Column[Any]]:
+    """What was measured of a face, and the perceptual hashes of its picture and of its aligned crop, 16 hex digits.
+
+    ``NULL`` of faces that were stored before these were kept, or that another program found.
+    """
+    hashes: list[Column[Any]] = [Column("picture_hash", Text), Column("crop_hash", Text)]
+    return [*hashes, Column("measures", JSON(none_as_null=True))]
 
 
 def _performer(nullable: bool = False) -> Column[int]:
@@ -191,6 +202,7 @@ face_details = Table(
     Column("matched", Text),
     Column("page_url", Text),
     Column("gallery", Text),
+    *_looks(),
 )
 """Where in its image a face was found, and how the image came to be taken for the performer's."""
 
@@ -353,6 +365,7 @@ reembedded = Table(
     Column("yaw_deg", Float),
     Column("quality_score", Float),
     Column("decided_at", Text, nullable=False),
+    *_looks(),
     PrimaryKeyConstraint("face_id", "model"),
 )
 """Faces on their way to another model pack, whose fingerprint is ``model``: ``done`` (where it was found is here, its
@@ -381,6 +394,7 @@ candidates = Table(
     Column("quality_score", Float, nullable=False),
     Column("model", Text, nullable=False),
     Column("seen_face", Integer),
+    *_looks(),
 )
 """Faces that wait for others to be judged by: their pictures are rejected so far. Where the picture is accepted, its
 face stands unconfirmed. ``seen_face``: the performer's newest face when it was last judged; ``NULL``: never judged."""

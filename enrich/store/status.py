@@ -11,12 +11,12 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, func, select
 
 from enrich.store.database import snapshot
-from enrich.store.gone import gone_counts, gone_everywhere
+from enrich.store.forgetting.gone import gone_counts, gone_everywhere
+from enrich.store.judging.waiting import standings
 from enrich.store.models import index_specs
-from enrich.store.reembed import Progress, begun, progress
+from enrich.store.reembedding.reembed import Progress, begun, progress
 from enrich.store.runs import is_running
 from enrich.store.schema import external_urls, faces, images, lookups, performers, runs, scrape_progress
-from enrich.store.waiting import standings
 
 State = Literal["running", "finished", "interrupted"]
 

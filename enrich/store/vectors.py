@@ -14,7 +14,7 @@ from enrich.errors import StoreError
 from enrich.items import FloatArray
 from enrich.store.models import IndexSpec
 from enrich.store.prepared import Prepared
-from enrich.store.schema import embeddings
+from enrich.store.schema import counters, embeddings
 
 CHUNK = 4096
 """Vectors read at a time: 8 MB of 512 numbers."""
@@ -48,6 +48,11 @@ def face_ids(connection: Connection, spec: IndexSpec) -> npt.NDArray[np.int64]:
         found.append(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
         last = rows[-1][0]
     return np.concatenate(found)
+
+
+def last_face_id(connection: Connection) -> int:
+    """The highest number that a face was ever given: none of those up to it is given again."""
+    return int(connection.execute(select(counters.c.value).where(counters.c.name == "face_id")).scalar_one())
 
 
 @contextmanager

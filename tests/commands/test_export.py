@@ -14,7 +14,7 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import Settings
 
 from enrich.commands.export import OURS, Command
-from enrich.store.export_folder import claimed
+from enrich.store.release.folder import claimed
 from tests.conftest import Scrapy
 from tests.store.consumer import REQUIRED, Release
 from tests.store.exporting import World

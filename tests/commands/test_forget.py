@@ -23,7 +23,7 @@ from enrich.commands.forget import Command
 from enrich.items import EmbeddedImage, Face, GonePerformer, ImageRef, Performer
 from enrich.store.database import database_url, open_database, write
 from enrich.store.faces import save_face
-from enrich.store.gone import enter_gone
+from enrich.store.forgetting.gone import enter_gone
 from enrich.store.index import catch_up, index_specs
 from enrich.store.ledger import Limits
 from enrich.store.performers import save_performer

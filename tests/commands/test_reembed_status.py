@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from enrich.commands.status import show
-from enrich.store.reembed import Progress
+from enrich.store.reembedding.reembed import Progress
 from enrich.store.status import Status
 
 

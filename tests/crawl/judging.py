@@ -75,13 +75,14 @@ class Judge:
         if strange:
             yield f"pictures that nobody came across: {sorted(strange)[:5]}"
         stored = Counter(
-            world.pictures[path].drawing for path, (outcome, _) in entered.items() if outcome == "accepted"
+            world.pictures[path].drawing.original for path, (outcome, _) in entered.items() if outcome == "accepted"
         )
         yield from (f"stored twice: {drawing}" for drawing, times in stored.items() if times > 1)
         good: dict[tuple[str, str], dict[Drawing, list[Picture]]] = {}
         for picture in seen:
             if ACCEPTED in picture.expected and picture.listed_for is not None:
-                good.setdefault((picture.site, picture.listed_for), {}).setdefault(picture.drawing, []).append(picture)
+                drawings = good.setdefault((picture.site, picture.listed_for), {})
+                drawings.setdefault(picture.drawing.original, []).append(picture)
         for (site, person), drawings in good.items():
             here = sum(entered.get(p.path, ("",))[0] == "accepted" for ps in drawings.values() for p in ps)
             had = sum(stored[drawing] for drawing in drawings)  # elsewhere too: equal bytes count where they came first

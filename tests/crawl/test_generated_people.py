@@ -85,9 +85,11 @@ def ended(scrapy: Scrapy) -> Mapping[str, tuple[str, str | None]]:
     return {urlsplit(row["image_url"]).path: (row["outcome"], row["reason"]) for row in found}
 
 
-@pytest.mark.parametrize("pack", ["opencv_zoo", "insightface"])
+@pytest.mark.parametrize(
+    ("pack", "trust"), [("opencv_zoo", "medium"), ("insightface", "medium"), ("opencv_zoo", "low")]
+)
 def test_every_right_face_and_no_wrong_one(
-    request: pytest.FixtureRequest, people: Pictured, pack: str, scrapy: Scrapy, tmp_path: Path
+    request: pytest.FixtureRequest, people: Pictured, pack: str, trust: str, scrapy: Scrapy, tmp_path: Path
 ) -> None:
     if pack == "insightface":
         scrapy.environment["ENRICH_MODEL_PACK"] = str(request.getfixturevalue("testpack"))
@@ -99,7 +101,7 @@ def test_every_right_face_and_no_wrong_one(
             "global: {quality_filters: {min_detection_confidence: auto}}\n"
             f"stash_boxes: {{stashdb: {{url: '{site.base_url}/graphql', rate_limit: 0, trust_level: high}}}}\n"
             f"reference_sites: {{babepedia: {{enabled: true, url: '{site.base_url}', rate_limit: 0, max_faces: 10, "
-            "trust_level: medium}}\n"
+            f"trust_level: {trust}}}}}\n"
         )
         scrapy.environment["ENRICH_SOURCES_FILE"] = str(sources)
         finished = scrapy("enrich")

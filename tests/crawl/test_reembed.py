@@ -120,7 +120,7 @@ def test_a_crawl_with_two_recognisers(crawling: Scrapy, two: ModelPack, index: I
 
 
 def test_another_pack_is_refused_until_all_faces_are_embedded_anew(
-    crawled: Scrapy, two: ModelPack, world: RunningWorld, index: Index
+    crawled: Scrapy, two: ModelPack, world: RunningWorld, index: Index, sources: Path, tmp_path: Path
 ) -> None:
     before, old = kept(crawled), ledger.vectors(crawled.data_dir)
     crawled.environment["ENRICH_MODEL_PACK"] = str(two.folder)
@@ -129,7 +129,11 @@ def test_another_pack_is_refused_until_all_faces_are_embedded_anew(
     assert "`scrapy index --reembed`" in refused.lines[0]
     assert world.requests() == {}
 
-    finished = crawled("index", "--reembed")
+    content = yaml.safe_load(sources.read_text("utf-8"))
+    content["global"] = {"quality_filters": {"min_image_size": 4000}}  # for pictures to come: these are accepted
+    stricter = tmp_path / "stricter.yaml"
+    stricter.write_text(yaml.safe_dump(content), "utf-8")
+    finished = crawled("index", "--reembed", ENRICH_SOURCES_FILE=str(stricter))
     assert finished.code == 0, finished.err
     assert f"the database is now of model pack {two.fingerprint}: {len(before)} faces\n" in finished.out
     assert kept(crawled) == before

@@ -63,7 +63,7 @@ def good(world: World, studio: Studio) -> dict[Drawing, Pixels]:
     """Every drawing that must end as a face in the database."""
     # Of two sites: enough of everybody, and the suite has no time for all of them through two packs.
     shown = [picture for picture in world.pictures.values() if picture.site in ("stashdb", "babepedia")]
-    drawings = {p.drawing for p in shown if any(v.outcome == "accepted" for v in p.expected)}
+    drawings = {p.drawing.original for p in shown if any(v.outcome == "accepted" for v in p.expected)}
     return {drawing: studio.pixels(drawing) for drawing in sorted(drawings, key=lambda d: (d.people, d.seed))}
 
 

@@ -104,6 +104,15 @@ def test_twins_have_the_same_bytes(world: World, studio: Studio) -> None:
     assert across.site != next(p.site for p in world.pictures.values() if p.drawing == across.drawing)
 
 
+def test_another_version_is_the_same_picture_in_other_bytes(world: World, studio: Studio) -> None:
+    (version,) = planted(world, "version_of_stashdb")
+    (original,) = [p for p in world.pictures.values() if p.drawing == version.drawing.original]
+    assert (original.site, original.listed_for) == ("stashdb", version.listed_for)
+    width, height = opened(studio, original.drawing).size
+    assert opened(studio, version.drawing).size == (round(width * 0.9), round(height * 0.9))
+    assert round(width * 0.9) >= 400
+
+
 def test_encodings(world: World, studio: Studio) -> None:
     found = {picture.drawing.encoding: picture.drawing for picture in world.pictures.values()}
     assert opened(studio, found["png"]).format == "PNG"

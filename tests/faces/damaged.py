@@ -25,6 +25,7 @@ from PIL import Image as PillowImage
 
 from enrich.config import QualityFilters
 from enrich.faces.check import drawn_face
+from enrich.faces.decode import ImageTooLargeError, ImageTooSmallError, NotAnImageError, decode
 from enrich.faces.engine import FaceEngine
 from enrich.faces.pack import load_pack
 from enrich.faces.screen import screen
@@ -263,12 +264,25 @@ def small_engine(models_dir: Path) -> FaceEngine:
     return FaceEngine(pack.model_copy(update={"detector": detector}), "cpu", threads=1)
 
 
+def announced_px(body: bytes) -> tuple[int, int] | None:
+    """Width and height by the header alone, where it has them; they are within the limit."""
+    try:
+        decode(body, max_pixels=MAX_PIXELS, min_side_px=MAX_PIXELS)
+    except ImageTooSmallError as small:
+        return small.width_px, small.height_px
+    except (NotAnImageError, ImageTooLargeError):
+        return None
+    raise AssertionError("decoded, whatever size was asked for")
+
+
 async def judged(engine: FaceEngine, body: bytes) -> str:
     """What becomes of a picture: its reason, or ``kept``."""
     ref = ImageRef(source="stashdb", image_url="https://img.example/1", source_id="p1")
     sniffed = await SniffStage(MAX_BYTES).process(Image(ref=ref, body=body))
     found = engine.analyse(sniffed, 80, MAX_PIXELS) if isinstance(sniffed, Image) else sniffed
+    announced = announced_px(body) if isinstance(sniffed, Image) else None
     if isinstance(found, DetectedImage):
+        assert announced == (found.width_px, found.height_px), "a header that lies and is decoded"
         filters = QualityFilters(min_detection_confidence="auto")
         end: ScreenedImage | RejectedImage = screen(found, filters, "high", engine.pack)
         return end.reason if isinstance(end, RejectedImage) else "kept"

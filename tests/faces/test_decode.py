@@ -15,7 +15,16 @@ import pytest
 import simplejpeg
 from PIL import Image
 
-from enrich.faces.decode import MAX_PIXELS, MAX_SCANS, ImageTooLargeError, NotAnImageError, _flawless, decode, sniff
+from enrich.faces.decode import (
+    MAX_PIXELS,
+    MAX_SCANS,
+    ImageTooLargeError,
+    ImageTooSmallError,
+    NotAnImageError,
+    _flawless,
+    decode,
+    sniff,
+)
 from enrich.faces.notes import bare
 from enrich.items import Uint8Array
 
@@ -195,9 +204,12 @@ def test_exif_orientation_is_honoured(quarters: Image.Image, orientation: int, f
     stored = quarters if how_stored is None else quarters.transpose(how_stored)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    pixels = decode(saved(stored, format, exif=exif))
+    body = saved(stored, format, exif=exif)
+    pixels = decode(body, min_side_px=HEIGHT)
     assert pixels.shape == (HEIGHT, WIDTH, 3)
     assert corners(pixels) == AS_DRAWN
+    with pytest.raises(ImageTooSmallError, match=f"{WIDTH} x {HEIGHT} pixels"):  # as it is seen, not as it is stored
+        decode(body, min_side_px=HEIGHT + 1)
 
 
 def test_a_damaged_exif_block_refuses_no_picture_and_warns_nobody(quarters: Image.Image, tmp_path: Path) -> None:
@@ -298,6 +310,16 @@ def test_the_limit_holds_for_every_format(quarters: Image.Image) -> None:
     for format in FORMATS:
         with pytest.raises(ImageTooLargeError):
             decode(saved(quarters, format), max_pixels=WIDTH * HEIGHT - 1)
+
+
+def test_a_small_picture_is_refused_from_its_header(quarters: Image.Image) -> None:
+    for format in FORMATS:
+        body = saved(quarters, format)
+        assert decode(body, min_side_px=HEIGHT).shape == (HEIGHT, WIDTH, 3)
+        for kept in (body, body[: len(body) - 60] + bytes(60)):  # nobody looks whether the rest is there
+            with pytest.raises(ImageTooSmallError) as refused:
+                decode(kept, min_side_px=HEIGHT + 1)
+            assert (refused.value.width_px, refused.value.height_px) == (WIDTH, HEIGHT)
 
 
 def test_a_run_length_encoded_bmp_is_refused() -> None:

@@ -15,11 +15,12 @@ from enrich.demo.pictures import Studio
 from enrich.demo.world import build_world
 from enrich.errors import ModelError
 from enrich.faces.decode import decode
-from enrich.faces.detector import Detections, Detector, Scrfd, YuNet, find_faces
+from enrich.faces.detector import Detections, Detector, YuNet, find_faces
 from enrich.faces.engine import FaceEngine
 from enrich.faces.graph import any_size
 from enrich.faces.measures import yaw_deg
 from enrich.faces.pack import ModelPack, sha256_of
+from enrich.faces.scrfd import Scrfd
 from enrich.faces.sessions import CPU, open_session
 from enrich.items import FloatArray, Uint8Array
 
@@ -73,6 +74,33 @@ def test_scrfd_is_insightfaces_where_nothing_is_scaled(
         assert np.allclose(found.scores, rows[:, 4], atol=1e-5)
         assert np.allclose(found.boxes_px, rows[:, :4], atol=1e-2)
         assert np.allclose(found.landmarks_px, points, atol=1e-2)
+
+
+def test_scrfd_is_insightfaces_to_the_last_bit_with_the_same_session(
+    insight: ModelPack, portraits: Mapping[str, list[bytes]]
+) -> None:
+    from insightface.model_zoo import SCRFD
+
+    ours = Scrfd(insight, [CPU], 1)
+    theirs = SCRFD(model_file=None, session=ours._session)
+    theirs.prepare(0, det_thresh=insight.detector.threshold)
+    pictures = [decode(bodies[3]) for bodies in list(portraits.values())[:5]]
+    large = [np.asarray(cv2.resize(rgb, (640, 640)), np.uint8) for rgb in pictures]
+    four = np.tile(np.asarray(cv2.resize(pictures[0], (320, 320)), np.uint8), (2, 2, 1))
+    for canvas, least in [*((canvas, 1) for canvas in large), (four, 4), (four[:320, :320], 1), (0 * four, 0)]:
+        found = ours.find(canvas)
+        rows, points = theirs.detect(cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR), input_size=canvas.shape[1::-1])
+        assert len(rows) >= least
+        for mine, its in ((found.scores, rows[:, 4]), (found.boxes_px, rows[:, :4]), (found.landmarks_px, points)):
+            assert mine.dtype == np.float32
+            assert mine.shape == its.shape
+            assert np.array_equal(mine, its)
+
+
+def test_scrfd_of_another_size_than_the_packs_is_refused(insight: ModelPack) -> None:
+    spec = insight.detector.model_copy(update={"input_size_px": 320, "small_input_size_px": None})
+    with pytest.raises(ModelError, match=r"det_500m\.onnx takes 640 x 640 px, the pack says 320"):
+        Scrfd(insight.model_copy(update={"detector": spec}), [CPU], 1)
 
 
 def test_scrfd_finds_what_insightface_finds(

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image as PillowImage
 
 from enrich.errors import ModelError
-from enrich.faces import sessions
 from enrich.faces.engine import FaceEngine, load_engine
 from enrich.faces.pack import ModelPack
 from enrich.items import DetectedImage, Image, RejectedImage, Uint8Array
@@ -138,18 +137,6 @@ def test_a_recogniser_that_is_not_as_described(zoo: ModelPack) -> None:
     with pytest.raises(ModelError, match="model pack opencv_zoo does not run") as refused:
         FaceEngine(zoo.model_copy(update={"recognisers": (wrong,)}), "cpu")
     assert "\n" not in str(refused.value)
-
-
-def test_devices() -> None:
-    import onnxruntime
-
-    assert sessions.providers_for("cpu") == [sessions.CPU]
-    assert sessions.providers_for("auto")[-1] == sessions.CPU
-    with pytest.raises(ModelError, match="EMBED_DEVICE=tpu: unknown; one of auto, cpu, cuda"):
-        sessions.providers_for("tpu")
-    if sessions.CUDA not in onnxruntime.get_available_providers():
-        with pytest.raises(ModelError, match=r"EMBED_DEVICE=cuda: .* install enrich\[gpu\]"):
-            sessions.providers_for("cuda")
 
 
 def test_nothing_is_said_on_stderr(zoo: ModelPack, capfd: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from enrich.config import default_sources
 from enrich.faces.pack import ModelPack, load_pack
 from enrich.items import EmbeddedImage, Face, ImageRef, Performer
 from enrich.pipelines.agree import terms_of
-from enrich.store.findings import Finding, save_findings
+from enrich.store.judging.findings import Finding, save_findings
 from enrich.store.ledger import Decision, Limits
 from enrich.store.performers import save_performer
 from enrich.store.writer import Writer

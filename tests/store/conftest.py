@@ -81,7 +81,8 @@ class Store:
 
     def image(
         self, url: str = "https://img.example/1.jpg", *, body: str | None = None, seed: int | None = None,
-        model: str = "pack-1", vectors: dict[str, FloatArray] | None = None, **said: Any
+        model: str = "pack-1", vectors: dict[str, FloatArray] | None = None, quality: float = 0.7,
+        look: tuple[str, str] | tuple[None, None] = (None, None), **said: Any
     ) -> EmbeddedImage:  # fmt: skip
         sha256 = hashlib.sha256((body or url).encode()).hexdigest()
         face = Face(
@@ -95,12 +96,13 @@ class Store:
             sharpness=0.75,
             exposure=0.95,
             crop=np.zeros((112, 112, 3), np.uint8),
+            crop_hash=look[1],
         )
         if vectors is None:
             vectors = {"sface": unit(int(sha256[:8], 16) if seed is None else seed)}
         return EmbeddedImage(
-            ref=self.ref(url, **said), sha256=sha256, width_px=600, height_px=800, face=face, quality=0.7, model=model,
-            vectors=vectors,
+            ref=self.ref(url, **said), sha256=sha256, width_px=600, height_px=800, face=face, quality=quality,
+            model=model, vectors=vectors, picture_hash=look[0],
         )  # fmt: skip
 
     def face(

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from enrich.faces.pack import load_pack
 from enrich.items import FloatArray
-from enrich.store.export import Release as Written
-from enrich.store.export import RewrittenExport, export, rewrite_exports
+from enrich.store.release.export import Release as Written
+from enrich.store.release.export import RewrittenExport, export, rewrite_exports
 from tests.store.conftest import NOON, PRIORITIES, Store, unit
 
 DIM = 512

@@ -9,9 +9,9 @@ import numpy as np
 
 from enrich.faces.agreement import Distances
 from enrich.items import FloatArray, ImageRef
-from enrich.store.findings import Finding, Sweep, judge_waiting, save_findings
+from enrich.store.judging.findings import Finding, Sweep, judge_waiting, save_findings
+from enrich.store.judging.terms import SourceTerms, Terms
 from enrich.store.ledger import Decision, Limits, enter_pending
-from enrich.store.terms import SourceTerms, Terms
 
 RULE = {"sface": Distances(match={1: 0.34, 2: 0.36, 4: 0.38}, far=0.45)}
 TRUST: Mapping[str, Any] = {

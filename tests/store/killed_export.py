@@ -17,9 +17,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from enrich.store import export_folder
 from enrich.store.database import database_url, open_database
-from enrich.store.export import export
+from enrich.store.release import folder as export_folder
+from enrich.store.release.export import export
 from tests.store.consumer import Release
 
 

@@ -13,16 +13,16 @@ from sqlalchemy import text
 
 from enrich.commands.status import show
 from enrich.items import FailedImage, RejectedImage
-from enrich.store.findings import Finding, save_findings
-from enrich.store.forget import forget_faces, forget_performers
-from enrich.store.forget_source import forget_source
+from enrich.store.forgetting.forget import forget_faces, forget_performers
+from enrich.store.forgetting.source import forget_source
+from enrich.store.judging.findings import Finding, save_findings
 from enrich.store.ledger import Limits
 from enrich.store.merge import absorb
 from enrich.store.models import IndexSpec
-from enrich.store.reembed import lose_face, save_vectors
+from enrich.store.reembedding.reembed import lose_face, save_vectors
+from enrich.store.reembedding.switch import switch
 from enrich.store.runs import start_run
 from enrich.store.status import status
-from enrich.store.switch import switch
 from tests.store.conftest import PRIORITIES, Store
 from tests.store.judging import Judged, near, terms
 

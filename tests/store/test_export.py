@@ -17,8 +17,8 @@ from sqlalchemy import event
 from enrich.errors import StoreError
 from enrich.faces.pack import load_pack
 from enrich.items import FailedImage
-from enrich.store.export import next_version
 from enrich.store.faces import fail_image
+from enrich.store.release.export import next_version
 from tests.store.conftest import NOON, unit
 from tests.store.consumer import REQUIRED, Release
 from tests.store.exporting import (

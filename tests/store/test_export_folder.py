@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from enrich.errors import StoreError
-from enrich.store import export_folder
 from enrich.store.database import open_database
-from enrich.store.export import export
-from enrich.store.export_folder import claimed, replacing
+from enrich.store.release import folder as export_folder
+from enrich.store.release.export import export
+from enrich.store.release.folder import claimed, replacing
 from tests.conftest import REPO
 from tests.store.conftest import NOON, PRIORITIES
 from tests.store.consumer import REQUIRED, Release
@@ -291,7 +291,7 @@ def test_no_space(world: World, tmp_path: Path, share: float) -> None:
         "import resource, sys; from pathlib import Path\n"
         "from enrich.errors import StoreError\n"
         "from enrich.store.database import database_url, open_database\n"
-        "from enrich.store.export import export\n"
+        "from enrich.store.release.export import export\n"
         "engine = open_database(database_url(sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))\n"
         "try: export(engine, Path(sys.argv[2]), priorities={'stashdb': 1})\n"

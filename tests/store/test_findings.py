@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from enrich.errors import StoreError
-from enrich.items import FailedImage, RejectedImage
-from enrich.store.findings import Finding, save_findings
-from enrich.store.known import AT_ONCE
+from enrich.items import FailedImage, KnownImage, RejectedImage
+from enrich.store.judging.findings import Finding, save_findings
+from enrich.store.judging.known import AT_ONCE
 from enrich.store.ledger import Limits, OrphanImage
 from enrich.store.runs import start_run
 from tests.store.conftest import Store
@@ -51,7 +51,7 @@ def some_finding(store: Any, chance: random.Random, runs: list[Any]) -> Finding:
         page = chance.choice([None, *(f"https://www.babepedia.com/babe/{one}" for one in ("Ann", "Bea", "Nobody"))])
         whose = {"source": "babepedia", "performer_id": number, "page_url": page}
     image: Any
-    match chance.randrange(6):
+    match chance.randrange(7):
         case 0:
             reason = chance.choice(["no_face", "source_limit", "total_limit", "image_too_small"])
             detail = {"n": 1} if chance.random() < 0.5 else {}
@@ -59,6 +59,9 @@ def some_finding(store: Any, chance: random.Random, runs: list[Any]) -> Finding:
             image = RejectedImage(ref=store.ref(url, **whose), reason=reason, sha256=sha256, detail=detail)
         case 1:
             image = FailedImage(ref=store.ref(url, **whose), error="HTTP 503")
+        case 2:
+            like = store.image(url, body=str(chance.randrange(60)), **whose)
+            image = KnownImage(ref=like.ref, sha256=like.sha256)
         case _:
             model = "pack-2" if chance.random() < 0.05 else "pack-1"
             vectors = {"sface": np.zeros(16, np.float32)} if chance.random() < 0.05 else None

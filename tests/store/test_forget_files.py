@@ -20,11 +20,8 @@ import voyager
 from enrich.errors import StoreError
 from enrich.store.backup import back_up
 from enrich.store.database import open_database, write
-from enrich.store.export import export
-from enrich.store.export_folder import claimed
 from enrich.store.faces import save_face
-from enrich.store.forget import forget_faces, forget_performers
-from enrich.store.forget_files import (
+from enrich.store.forgetting.files import (
     Finished,
     Places,
     finish,
@@ -34,9 +31,12 @@ from enrich.store.forget_files import (
     require_quiet,
     wipe_job_dirs,
 )
+from enrich.store.forgetting.forget import forget_faces, forget_performers
 from enrich.store.index import catch_up, check, index_specs
 from enrich.store.ledger import Limits
 from enrich.store.performers import save_performer
+from enrich.store.release.export import export
+from enrich.store.release.folder import claimed
 from enrich.store.runs import finish_run, start_run
 
 UUID = "00000000-0000-4000-8000-00000000000a"

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, event
 
 from enrich.items import ImageRef, RefusedPerformer
 from enrich.store.database import open_database, write
-from enrich.store.forget import forget_performers
-from enrich.store.forgotten import ForgottenPerformer, all_marks, mark, remember, salt_of
+from enrich.store.forgetting.forget import forget_performers
+from enrich.store.forgetting.forgotten import ForgottenPerformer, all_marks, mark, remember, salt_of
 from enrich.store.library import Library
 from enrich.store.performers import remove_performer
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from enrich.items import GonePerformer
-from enrich.store.forget import forget_performers
-from enrich.store.gone import enter_gone, gone_counts, gone_everywhere, ids_there
+from enrich.store.forgetting.forget import forget_performers
+from enrich.store.forgetting.gone import enter_gone, gone_counts, gone_everywhere, ids_there
 from enrich.store.library import Library
 from enrich.store.status import status
 

@@ -20,7 +20,7 @@ from enrich.errors import StoreError
 from enrich.items import FloatArray
 from enrich.store import index, vectors
 from enrich.store.database import open_database
-from enrich.store.index import IndexSpec, catch_up, check, rebuild
+from enrich.store.index import IndexReport, IndexSpec, catch_up, check, rebuild
 from tests.store.writing import forked
 
 SPEC = IndexSpec("sface", 16, "pack-1")
@@ -91,17 +91,58 @@ def test_vectors_are_added_chunk_by_chunk(store: Any, folder: Path, monkeypatch:
     assert check(store.engine, folder, SPEC) == []
 
 
-def test_a_face_that_is_gone_leaves_no_trace_in_the_file(store: Any, folder: Path, voy: Path) -> None:
-    add(store, 1, 2)
+def test_a_few_that_are_gone_are_marked_and_never_found_again(store: Any, folder: Path, voy: Path) -> None:
+    add(store, *range(1, 41))
+    catch_up(store.engine, folder, SPEC)
+    gone = held(voy)[1]
+    store.do(lambda tx: tx.execute(text("DELETE FROM faces WHERE id IN (1, 7)")))
+    assert "2 faces are not in the database (first: 1)" in check(store.engine, folder, SPEC)[0]
+    store.face("https://img.example/41.jpg", seed=41)
+    assert str(catch_up(store.engine, folder, SPEC)) == f"{voy}: 39 faces, 1 added"
+    assert check(store.engine, folder, SPEC) == []
+    found, _ = voyager.Index.load(str(voy)).query(gone, k=39)
+    assert set(found.tolist()) == set(range(2, 42)) - {7}
+    written = voy.read_bytes()
+    assert catch_up(store.engine, folder, SPEC) == IndexReport(voy, 0, 39)
+    assert voy.read_bytes() == written
+    store.do(lambda tx: tx.execute(text("DELETE FROM faces WHERE id = 9")))
+    assert catch_up(store.engine, folder, SPEC).rebuilt_because is None
+    assert check(store.engine, folder, SPEC) == []
+    store.do(lambda tx: tx.execute(text("DELETE FROM faces WHERE id IN (10, 11)")))
+    assert "no longer has" in str(catch_up(store.engine, folder, SPEC)), "a tenth and more of it was deleted"
+    assert len(voyager.Index.load(str(voy))) == 36
+    assert check(store.engine, folder, SPEC) == []
+
+
+@pytest.mark.parametrize("marked_before", [False, True])
+def test_a_face_that_is_gone_leaves_no_trace_in_the_file_if_so_asked(
+    store: Any, folder: Path, voy: Path, marked_before: bool
+) -> None:
+    add(store, *range(1, 41))
     catch_up(store.engine, folder, SPEC)
     gone = held(voy)[1][:8].tobytes()
-    assert gone in voy.read_bytes()
     store.do(lambda tx: tx.execute(text("DELETE FROM faces WHERE id = 1")))
-    assert "1 faces are not in the database (first: 1)" in check(store.engine, folder, SPEC)[0]
-    catch_up(store.engine, folder, SPEC)
+    if marked_before:
+        catch_up(store.engine, folder, SPEC)
+    assert gone in voy.read_bytes()
+    assert "no longer has" in str(catch_up(store.engine, folder, SPEC, thoroughly=True))
     loaded = voyager.Index.load(str(voy))
-    assert (len(loaded), loaded.num_elements) == (1, 1)  # no tombstone, which would count as an element
+    assert (len(loaded), loaded.num_elements) == (39, 39)
     assert gone not in voy.read_bytes()
+    assert catch_up(store.engine, folder, SPEC, thoroughly=True).rebuilt_because is None
+
+
+def test_a_face_that_comes_back_is_found_again(store: Any, folder: Path, voy: Path) -> None:
+    add(store, *range(1, 41))
+    catch_up(store.engine, folder, SPEC)
+    store.do(lambda tx: tx.execute(text("CREATE TABLE kept AS SELECT * FROM embeddings WHERE face_id = 1")))
+    store.do(lambda tx: tx.execute(text("DELETE FROM embeddings WHERE face_id = 1")))
+    catch_up(store.engine, folder, SPEC)
+    store.do(lambda tx: tx.execute(text("INSERT INTO embeddings SELECT * FROM kept")))  # as a backup brings it back
+    assert "1 faces of the database are missing" in check(store.engine, folder, SPEC)[0]
+    assert "marked deleted" in str(catch_up(store.engine, folder, SPEC))
+    assert check(store.engine, folder, SPEC) == []
+    assert 1 in held(voy)
 
 
 def damage_truncated(voy: Path) -> None:
@@ -140,6 +181,10 @@ def damage_future(voy: Path) -> None:
     say(voy)
 
 
+def damage_other_marks(voy: Path) -> None:
+    say(voy, marked=[999])
+
+
 def damage_nothing_beside(voy: Path) -> None:
     voy.with_suffix(".json").unlink()
 
@@ -163,7 +208,8 @@ def say(voy: Path, **changed: Any) -> None:
         (damage_other_dimension, "dimensions"),
         (damage_other_model, "another model"),
         (damage_other_database, "another database"),
-        (damage_future, "no longer has"),
+        (damage_future, "never had"),
+        (damage_other_marks, "not what the file beside it says"),
         (damage_nothing_beside, "missing"),
         (damage_torn_beside, "damaged"),
     ],

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from enrich.store import batch, known, ledger, library, models, runs, vectors
+from enrich.store import ledger, library, models, runs, vectors
 from enrich.store.database import reader, write
+from enrich.store.judging import batch, known
 from enrich.store.prepared import Prepared
 from enrich.store.schema import images, meta, performers
 

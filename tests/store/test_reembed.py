@@ -18,7 +18,8 @@ from enrich.errors import StoreError
 from enrich.items import Face, FloatArray
 from enrich.store.index import IndexSpec, catch_up, check
 from enrich.store.models import index_specs
-from enrich.store.reembed import (
+from enrich.store.reembedding.library import ReembedLibrary
+from enrich.store.reembedding.reembed import (
     abandon,
     begin,
     begun,
@@ -28,9 +29,8 @@ from enrich.store.reembed import (
     progress,
     save_vectors,
 )
-from enrich.store.reembed_library import ReembedLibrary
+from enrich.store.reembedding.switch import NotReady, remove_leftovers, switch
 from enrich.store.status import status
-from enrich.store.switch import NotReady, remove_leftovers, switch
 
 OLD = [IndexSpec("sface", 16, "pack-1")]
 NEW = [IndexSpec("facenet", 8, "pack-2"), IndexSpec("arcface", 8, "pack-2")]

@@ -18,7 +18,7 @@ from enrich.commands.index import bring_up
 from enrich.errors import StoreError
 from enrich.items import ImageRef
 from enrich.store.derive import derive
-from enrich.store.forget import forget_performers
+from enrich.store.forgetting.forget import forget_performers
 from enrich.store.library import Library
 from enrich.store.schema import performers
 from enrich.store.takeover import TakeOver, take_over

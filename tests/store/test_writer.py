@@ -285,7 +285,7 @@ def test_submitting_from_many_threads_loses_nothing(writer: Writer) -> None:
 FACES = """
 import sys
 from tests.store.conftest import Store
-from enrich.store.findings import Finding, save_findings
+from enrich.store.judging.findings import Finding, save_findings
 from enrich.store.ledger import Limits
 from enrich.store.writer import Writer
 from pathlib import Path

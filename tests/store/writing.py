@@ -13,8 +13,8 @@ from pathlib import Path
 
 from enrich.items import EmbeddedImage
 from enrich.store.database import database_url
-from enrich.store.findings import Finding, save_findings
 from enrich.store.index import catch_up
+from enrich.store.judging.findings import Finding, save_findings
 from enrich.store.ledger import Decision, Limits
 from enrich.store.models import IndexSpec
 from enrich.store.runs import finish_run, start_run

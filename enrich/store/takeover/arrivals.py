@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 
 from enrich.items import Performer, RefusedPerformer
 from enrich.store.derive import UrlConflict, derive, mark_key
-from enrich.store.forgotten import ForgottenPerformer, admit, all_marks, salt_if_any
+from enrich.store.forgetting.forgotten import ForgottenPerformer, admit, all_marks, salt_if_any
 from enrich.store.performers import remove_performer
 from enrich.store.resolve import identities, resolve
 from enrich.store.schema import (

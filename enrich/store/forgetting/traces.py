@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from enrich.identity import host_of, identify
+from enrich.store.judging.copies import COPY_REASONS
+from enrich.store.ledger import LIMIT_REASONS
 from enrich.store.schema import (
     aliases,
     external_urls,
@@ -161,7 +163,9 @@ class Traces:
                 tx.execute(update(profiles).where(key).values(data=data))
 
     def _pictures(self, tx: Connection, *, come_back: bool) -> None:
-        telling = or_(images.c.reason.in_(("duplicate_image", "wrong_person")), images.c.error.is_not(None))
+        replaced = and_(images.c.reason.in_(LIMIT_REASONS), images.c.detail.is_not(None))
+        named = images.c.reason.in_((*COPY_REASONS, "wrong_person"))
+        telling = or_(named, replaced, images.c.error.is_not(None))
         columns = (images.c.id, images.c.reason, images.c.detail, images.c.error)
         for row in tx.execute(select(*columns).where(telling)).all():
             values: dict[str, Any] = {}
@@ -171,7 +175,11 @@ class Traces:
                 values = {"outcome": "pending", "reason": None, "detail": None, "sha256": None, "decided_at": None}
             elif copy_of_theirs:
                 values = {"reason": "forgotten", "detail": None}
-            elif detail.get("page_of_performer") in self.performers or self.tells(detail.get("of_image_url", "")):
+            elif (
+                detail.get("page_of_performer") in self.performers
+                or detail.get("replaced_by_face") in self.faces
+                or self.tells(detail.get("of_image_url") or "")
+            ):
                 values = {"detail": None}
             if row.error is not None and self.tells(row.error):
                 values["error"] = None

@@ -8,6 +8,11 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from enrich.store.schema import candidate_vectors, candidates, embeddings, face_details, faces, images
 
+FOUND = (
+    "sha256", "box_px", "landmarks_px", "confidence", "yaw_deg", "model", "picture_hash", "crop_hash", "measures"
+)  # fmt: skip
+"""What is kept of where a face was found and what it looks like: the same columns in several tables."""
+
 _IS_ACCEPTED = images.c.outcome == "accepted"
 _KEPT = images.c.id == candidates.c.image_id
 
@@ -38,9 +43,7 @@ def renew_unconfirmed(tx: Connection) -> None:
     """Make what is kept of faces that stand unconfirmed the same as what is now stored of them."""
     gone = ~exists().where(_KEPT, _IS_ACCEPTED, images.c.face_id == face_details.c.face_id)
     tx.execute(delete(candidates).where(gone))
-    stored = {
-        name: face_details.c[name] for name in ("sha256", "box_px", "landmarks_px", "confidence", "yaw_deg", "model")
-    }
+    stored = {name: face_details.c[name] for name in FOUND}
     of_face = (_KEPT, images.c.face_id == faces.c.id, face_details.c.face_id == faces.c.id)
     tx.execute(update(candidates).where(*of_face).values({**stored, "quality_score": faces.c.quality_score}))
     tx.execute(delete(candidate_vectors))

@@ -1,8 +1,9 @@
 """Whether a face may be taken for the performer's, and when those that wait are judged again.
 
-Quality comes first (the screen), then whose page it is, duplicates and limits, then trust: high is taken, medium has to
-agree with the faces there are, low is gathered and judged as a whole once the performer's pictures there are had. What
-is not taken waits with its vectors; whenever a face is taken, all that waits of the performer is judged again.
+Quality comes first (the screen), then whose page it is, duplicates and limits (``place``), then trust: high is taken,
+medium has to agree with the faces there are, low is gathered and judged as a whole once the performer's pictures there
+are had. What is not taken waits with its vectors; whenever a face is taken, all that waits of the performer is judged
+again.
 """
 
 from __future__ import annotations
@@ -23,34 +24,17 @@ from enrich.faces.agreement import (
     stacked,
 )
 from enrich.items import EmbeddedImage, Reason
-from enrich.store.barred import barred
-from enrich.store.batch import Batch
-from enrich.store.company import Company, Waiting
-from enrich.store.picture import Picture
-from enrich.store.runs import Run
-from enrich.store.terms import Terms
-
-UNCONFIRMED = {"unconfirmed": True}
-"""The ledger's word on a face that stands although there was none to compare it with."""
+from enrich.store.judging.company import Company, Waiting
+from enrich.store.judging.picture import Picture
+from enrich.store.judging.settling import Settling
 
 GATHERED = {"gathered": True}
 """The ledger's word on a picture that is not judged before the others of its source are there."""
 
 
 @dataclass(slots=True)
-class Judging:
-    """What is judged on which terms in a transaction, and how it went.
-
-    ``waits``: the picture that has come was made to wait. ``also_taken``, ``taken_away``: faces that had waited.
-    """
-
-    batch: Batch
-    terms: Terms
-    run: Run | None
-    at: str
-    waits: bool = False
-    also_taken: int = 0
-    taken_away: int = 0
+class Judging(Settling):
+    """Judges, and has the consequences drawn."""
 
     # --- the picture that has come ------------------------------------------------------------------------------------
 
@@ -64,6 +48,8 @@ class Judging:
         verdict = None if existing is None else nearest(image.vectors, existing, self.terms.rule)
         if trust != "low" and verdict is not None and verdict.agrees:
             return False
+        if self._waits_as_copy(company, picture, image):
+            return True
         waiting = Waiting(picture, image, seen_face=None if trust == "low" else company.newest)
         if trust == "low":
             self._turn_down(waiting, "no_existing_faces" if verdict is None else "suspicious_cluster", GATHERED)
@@ -75,6 +61,11 @@ class Judging:
         self.batch.wait(waiting)
         self.waits = True
         return True
+
+    def is_waiting(self, picture: Picture) -> bool:
+        """Whether a picture is turned down so far, and waits."""
+        waiting = self.batch.known.waiting(picture.performer, self.terms.model)
+        return any(one.picture is picture and not one.unconfirmed for one in waiting)
 
     def doubt(self, picture: Picture, image: EmbeddedImage) -> str | None:
         """For a face that is taken: the ledger's word where it is far from all the others, as JSON."""
@@ -95,6 +86,7 @@ class Judging:
         if not self.batch.known.waiting(performer, self.terms.model):
             return
         company, forced = self._company(performer), set(done_with)
+        self._settle_copies(company)
         while self._confirm(company) or self._take_one(company) or self._take_group(company, forced):
             pass
 
@@ -115,7 +107,9 @@ class Judging:
                 assert face is not None
                 one.picture.face_id = None
                 self._turn_down(one, "suspicious_cluster", {"source": source, "contradicted": True})
-                self.batch.remove_face(one.image, company.performer, face, self.at)
+                ref, sha256 = one.picture.ref, one.image.sha256
+                self.batch.remove_face(company.performer, face, ref.source, sha256, self.at)
+                self.batch.count_face(one.picture, self.run, self.at, faces=-1)
                 one.seen_face = company.newest
                 self.batch.wait(one)
                 self.taken_away += 1
@@ -191,56 +185,6 @@ class Judging:
         if not may_stand_alone([one.picture.ref.gallery for one in members]):
             return False
         return not others or agree_together([one.image.vectors for one in members], stacked(others), self.terms.rule)
-
-    # --- what becomes of one ------------------------------------------------------------------------------------------
-
-    def _take(self, company: Company, one: Waiting, *, unconfirmed: bool = False) -> bool:
-        """Store a face that waited, unless it is barred as any other would be; whether it was stored."""
-        picture, image = one.picture, one.image
-        picture.reason = picture.detail = None
-        picture.decided_at = self.at
-        stored = not barred(self.batch, picture, image, self.terms.limits(image.ref.source))
-        if stored:
-            picture.outcome = "accepted"
-            picture.face_id = self.batch.add_face(image, picture.performer, self.at)
-            self._count(picture)
-            self.also_taken += 1
-        self.batch.decide(picture)
-        if stored and unconfirmed:
-            picture.detail = json.dumps(UNCONFIRMED)
-            self._seen(company, one)
-        else:
-            self._end(company, one)
-        return stored
-
-    def _turn_down(self, one: Waiting, reason: Reason, detail: object) -> None:
-        picture = one.picture
-        picture.outcome, picture.reason = "rejected", reason
-        picture.detail = None if detail is None else json.dumps(detail)
-        picture.decided_at = self.at
-        self.batch.decide(picture)
-
-    def _seen(self, company: Company, one: Waiting) -> None:
-        one.seen_face = company.newest
-        self.batch.wait(one)
-
-    def _end(self, company: Company, one: Waiting) -> None:
-        company.waiting.remove(one)
-        self.batch.end_wait(one)
-
-    def _count(self, picture: Picture) -> None:
-        """Count a face with the run that is on, if it is of that source, else with the last one of its source."""
-        run = self.run
-        if run is not None and (run.source, run.mode) == (picture.ref.source, picture.mode):
-            self.batch.count(run, self.at, faces=1)
-        else:
-            self.batch.credit(picture.ref.source, picture.mode)
-
-    def _company(self, performer: int) -> Company:
-        return self.batch.known.company(performer, self.terms.model)
-
-    def _trust(self, one: Waiting) -> str | None:
-        return self.terms.trust(one.picture.ref.source)
 
 
 def _by_source(waiting: Iterable[Waiting]) -> list[tuple[str, list[Waiting]]]:

@@ -20,9 +20,9 @@ import enrich
 from enrich.errors import StoreError
 from enrich.faces.pack import ModelPack, known_packs, load_pack
 from enrich.store.database import snapshot
-from enrich.store.export_database import universal_ids, write_database
-from enrich.store.export_vectors import Storage, complete_faces, set_aside, write_index
 from enrich.store.models import IndexSpec, database_id, index_specs
+from enrich.store.release.database import universal_ids, write_database
+from enrich.store.release.vectors import Storage, complete_faces, set_aside, write_index
 from enrich.store.schema import faces
 
 MANIFEST = "manifest.json"

@@ -11,7 +11,7 @@ from enrich.items import ImageRef, Lookup, Performer, Reason
 from enrich.store.database import utc_text
 from enrich.store.ledger import is_time
 from enrich.store.readers import Readers
-from enrich.store.reembed import Wanted, missing, wanted
+from enrich.store.reembedding.reembed import Wanted, missing, wanted
 from enrich.store.schema import face_details, faces, reembedded
 
 

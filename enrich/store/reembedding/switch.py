@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, Select, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, and_, delete, exists, func, insert, select, update
 from sqlalchemy.engine import make_url
 
 from enrich.errors import StoreError
 from enrich.store.backup import back_up
 from enrich.store.database import sqlite_path, utc_text, write
+from enrich.store.judging.copies import pictures_copying
+from enrich.store.judging.waiting import FOUND, fetch_waiting_anew, renew_unconfirmed
 from enrich.store.models import IndexSpec, bind_model, database_id, index_specs
-from enrich.store.reembed import abandon, progress
+from enrich.store.reembedding.reembed import abandon, progress
 from enrich.store.schema import embeddings, face_details, faces, images, new_embeddings, performers, reembedded
-from enrich.store.waiting import fetch_waiting_anew, renew_unconfirmed
 
 FINAL = ("not_found", "image_too_large", "no_face")
 """Losses that are the ledger's last word on a picture; after any other it is fetched and judged anew."""
@@ -120,7 +121,7 @@ def _drop_rest(tx: Connection, model: str, at: str) -> None:
         reembedded.c.face_id == images.c.face_id, reembedded.c.model == model, reembedded.c.outcome == "lost"
     )
     rows = tx.execute(
-        select(images.c.id, images.c.sha256, images.c.face_id, of_picture.scalar_subquery().label("why"))
+        select(images, of_picture.scalar_subquery().label("why"))
         .join(faces, faces.c.id == images.c.face_id)
         .where(gone)
     ).all()
@@ -141,11 +142,14 @@ def _drop_rest(tx: Connection, model: str, at: str) -> None:
             )
         )
         # What was left out for being the same picture at another address may take its place.
-        tx.execute(
-            update(images)
-            .where(images.c.sha256 == row.sha256, images.c.reason == "duplicate_image")
-            .values(outcome="pending", reason=None, detail=None, attempts=0, decided_at=None)
-        )
+        copies = pictures_copying(tx, row.performer_id, row.face_id, row.source, row.image_url)
+        same_bytes = and_(images.c.sha256 == row.sha256, images.c.reason == "duplicate_image")
+        for of_it in (same_bytes, images.c.id.in_(copies)):  # not `or`, for which no index serves
+            tx.execute(
+                update(images)
+                .where(of_it)
+                .values(outcome="pending", reason=None, detail=None, attempts=0, decided_at=None)
+            )
     owners = list(tx.execute(select(faces.c.performer_id).where(gone).distinct()).scalars())
     tx.execute(delete(faces).where(gone))  # vectors and details go with them
     counted = select(func.count()).where(faces.c.performer_id == performers.c.id).scalar_subquery()
@@ -163,9 +167,7 @@ def _exchange(tx: Connection, model: str) -> None:
             select(new.face_id, new.recogniser, new.model, new.vector).where(new.model == model),
         )
     )
-    found = {
-        name: reembedded.c[name] for name in ("sha256", "box_px", "landmarks_px", "confidence", "yaw_deg", "model")
-    }
+    found = {name: reembedded.c[name] for name in FOUND}
     tx.execute(
         update(face_details)
         .where(face_details.c.face_id == reembedded.c.face_id, reembedded.c.model == model)

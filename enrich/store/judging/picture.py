@@ -43,3 +43,7 @@ class Picture:
     def is_settled(self) -> bool:
         """Whether the last word is spoken: accepted, or rejected for good."""
         return self.outcome == "accepted" or (self.outcome == "rejected" and self.reason not in LIMIT_REASONS)
+
+    def turn_down(self, reason: Reason, detail: str | None = None) -> None:
+        """It is rejected. ``detail``: JSON."""
+        self.outcome, self.reason, self.detail = "rejected", reason, detail

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, column, func, or_, select, values
 
 from enrich.identity import identify
-from enrich.items import EmbeddedImage, FailedImage, ImageRef, RejectedImage
-from enrich.store.company import Company, StoredFace, Waiting, read_waiting, stored_faces
+from enrich.items import EmbeddedImage, FailedImage, ImageRef, KnownImage, RejectedImage
+from enrich.store.judging.album import Kept, kept, read_album
+from enrich.store.judging.company import Company, StoredFace, Waiting, pictures_with_faces, read_waiting, stored_faces
+from enrich.store.judging.picture import PICTURE, Picture
 from enrich.store.ledger import OrphanImage, faces_of, require_owner
 from enrich.store.models import require_model
-from enrich.store.picture import PICTURE, Picture
 from enrich.store.prepared import Prepared
 from enrich.store.schema import OPEN_IMAGE, counters, external_urls, images
 
@@ -29,7 +30,8 @@ Holder = tuple[int, int | None, str, str, str | None]
 
 _KEY = (images.c.source, images.c.performer_id, images.c.image_url)
 _HOLDER = (images.c.performer_id, images.c.face_id, images.c.source, images.c.image_url, images.c.reason)
-_HELD = or_(images.c.outcome == "accepted", images.c.reason == "forgotten")
+HELD = or_(images.c.outcome == "accepted", images.c.reason == "forgotten")
+"""True of pictures that no other of the same bytes may stand beside."""
 _SHA256S = [f"sha256_{n}" for n in range(AT_ONCE)]
 _ASKED = (
     values(*(column(key.name, key.type) for key in _KEY), name="asked")
@@ -43,12 +45,12 @@ _PICTURES = Prepared(
     *(f"{key.name}_{n}" for n in range(AT_ONCE) for key in _KEY),
 )
 _ACCEPTED = Prepared(
-    select(*_HOLDER).where(images.c.sha256 == bindparam("sha256"), _HELD).order_by(images.c.id).limit(1),
+    select(*_HOLDER).where(images.c.sha256 == bindparam("sha256"), HELD).order_by(images.c.id).limit(1),
     "sha256",
 )
 _ALL_ACCEPTED = Prepared(
     select(images.c.sha256, *_HOLDER)
-    .where(images.c.sha256.in_([bindparam(name) for name in _SHA256S]), _HELD)
+    .where(images.c.sha256.in_([bindparam(name) for name in _SHA256S]), HELD)
     .order_by(images.c.id.desc()),
     *_SHA256S,
 )
@@ -84,10 +86,13 @@ class Known:
         self._accepted: dict[str, Holder | None] = {}
         self._companies: dict[int, Company] = {}
         self._waiting: dict[tuple[int, str], list[Waiting]] = {}
-        self._added: dict[int, dict[int, StoredFace]] = {}
+        self._added: dict[int, dict[int, EmbeddedImage]] = {}
+        self._removed: set[int] = set()
+        self._albums: dict[int, dict[int, Kept]] = {}
+        self._with_faces: set[int] = set()
         self._pending: dict[tuple[str, int], int] = {}
 
-    def look_up(self, found_out: Iterable[EmbeddedImage | RejectedImage | FailedImage]) -> None:
+    def look_up(self, found_out: Iterable[EmbeddedImage | KnownImage | RejectedImage | FailedImage]) -> None:
         """Read, many at once, what will be asked for; what is not read here is read when it is asked for."""
         refs: dict[Key, ImageRef] = {}
         sha256s: dict[str, None] = {}
@@ -97,7 +102,7 @@ class Known:
                 refs[ref.source, self.owner(ref), ref.image_url] = ref
             except OrphanImage:
                 continue
-            if isinstance(image, EmbeddedImage):
+            if isinstance(image, (EmbeddedImage, KnownImage)):
                 sha256s[image.sha256] = None
         for keys in _whole_chunks(list(refs)):
             rows = {row[:3]: row[3:] for row in _PICTURES.on(self.tx).all(*chain.from_iterable(keys))}
@@ -124,18 +129,47 @@ class Known:
         ref, of_source = image.ref, self.faces_of(performer)
         of_source[ref.source] = of_source.get(ref.source, 0) + 1
         self._accepted[image.sha256] = (performer, self._last_face, ref.source, ref.image_url, None)
-        stored = StoredFace(ref.source, image.vectors)
-        self._added.setdefault(performer, {})[self._last_face] = stored
+        self._added.setdefault(performer, {})[self._last_face] = image
         if performer in self._companies:
-            self._companies[performer].join(self._last_face, stored)
+            self._companies[performer].join(self._last_face, StoredFace(ref.source, image.vectors))
+        if performer in self._albums:
+            self._albums[performer][self._last_face] = kept(image, self._last_face)
         return self._last_face
 
-    def no_face(self, image: EmbeddedImage, performer: int, face_id: int) -> None:
+    def no_face(self, performer: int, face_id: int, source: str, sha256: str | None) -> None:
         """A face that is going to be taken away; it counts no more."""
-        self.faces_of(performer)[image.ref.source] -= 1
-        self._accepted[image.sha256] = None  # what the row says is not true any more
+        self.faces_of(performer)[source] -= 1
+        if sha256 is not None:
+            self._accepted[sha256] = None  # what the row says is not true any more
+        self._removed.add(face_id)
         self._added.get(performer, {}).pop(face_id, None)
-        self.company(performer, image.model).leave(face_id)
+        if performer in self._companies:
+            self._companies[performer].leave(face_id)
+        if performer in self._albums:
+            self._albums[performer].pop(face_id, None)
+
+    def album(self, performer: int) -> Mapping[int, Kept]:
+        """The faces that a performer has, as pictures of them."""
+        found = self._albums.get(performer)
+        if found is None:
+            added = {face: kept(image, face) for face, image in self._added.get(performer, {}).items()}
+            stored = read_album(self.tx, performer)
+            found = self._albums[performer] = {
+                face: one for face, one in (stored | added).items() if face not in self._removed
+            }
+        return found
+
+    def pictures_of_faces(self, performer: int) -> dict[int, Picture]:
+        """The ledger's rows of the pictures that a performer's faces are of, by face, as far as there are any."""
+        if performer not in self._with_faces:
+            self._with_faces.add(performer)
+            for one in pictures_with_faces(self.tx, performer):
+                self._met(performer, one)
+        return {
+            one.face_id: one
+            for one in self._pictures.values()
+            if one.performer == performer and one.face_id is not None
+        }  # fmt: skip
 
     def waiting(self, performer: int, model: str) -> list[Waiting]:
         """What waits of a performer, with vectors of this model; always the same list and objects."""
@@ -143,18 +177,24 @@ class Known:
         if found is None:
             found = self._waiting[performer, model] = read_waiting(self.tx, performer, model)
             for one in found:
-                key = (one.picture.ref.source, performer, one.picture.ref.image_url)
-                there = self._pictures.setdefault(key, one.picture)
-                if there.decided_at is None:  # read without what nobody else asks for
-                    there.detail, there.decided_at = one.picture.detail, one.picture.decided_at
-                one.picture = there
+                one.picture = self._met(performer, one.picture)
         return found
+
+    def _met(self, performer: int, read: Picture) -> Picture:
+        """The one object of a picture that was read with its detail, and when it was decided."""
+        there = self._pictures.setdefault((read.ref.source, performer, read.ref.image_url), read)
+        if there.decided_at is None:  # read without what nobody else asks for
+            there.detail, there.decided_at = read.detail, read.decided_at
+        return there
 
     def company(self, performer: int, model: str) -> Company:
         """The faces that a performer has and those that wait, with vectors of this model."""
         found = self._companies.get(performer)
         if found is None:
-            stored = stored_faces(self.tx, performer) | self._added.get(performer, {})
+            added = self._added.get(performer, {}).items()
+            stored = stored_faces(self.tx, performer)
+            stored |= {face: StoredFace(image.ref.source, image.vectors) for face, image in added}
+            stored = {face: one for face, one in stored.items() if face not in self._removed}
             found = self._companies[performer] = Company(performer, stored, self.waiting(performer, model))
         return found
 

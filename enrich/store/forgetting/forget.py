@@ -16,9 +16,10 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 
 from enrich.errors import StoreError
 from enrich.store.database import utc_text
-from enrich.store.forget_files import owe
-from enrich.store.forget_traces import chunks, delete_performers
-from enrich.store.forgotten import is_remembered, link_marks, mark, remember, salt_of
+from enrich.store.forgetting.files import owe
+from enrich.store.forgetting.forgotten import is_remembered, link_marks, mark, remember, salt_of
+from enrich.store.forgetting.traces import chunks, delete_performers
+from enrich.store.judging.copies import pictures_copying
 from enrich.store.ledger import known_performer
 from enrich.store.schema import (
     aliases,
@@ -115,7 +116,7 @@ def forget_performers(tx: Connection, numbers: Sequence[int], *, now: datetime |
 
 
 def forget_faces(tx: Connection, numbers: Sequence[int], *, now: datetime | None = None) -> int:
-    """Forget single faces: their pictures, and any picture of the same bytes, are ``forgotten`` in the ledger.
+    """Forget single faces: their pictures, and what was left out as copies of them, are ``forgotten`` in the ledger.
 
     How many there were. Raises StoreError where a number is that of no face, and of none that was.
     """
@@ -133,8 +134,9 @@ def forget_faces(tx: Connection, numbers: Sequence[int], *, now: datetime | None
         remember(tx, [mark(salt, "face", str(number))], at)
         verdict = {"outcome": "rejected", "reason": "forgotten", "detail": None, "error": None}
         same_bytes = and_(images.c.reason == "duplicate_image", images.c.detail["of_face"].as_integer() == number)
+        copies = pictures_copying(tx, face.performer_id, number, face.source_endpoint, face.image_url)
         held = tx.execute(update(images).where(images.c.face_id == number).values(decided_at=at, **verdict)).rowcount
-        tx.execute(update(images).where(same_bytes).values(**verdict))
+        tx.execute(update(images).where(or_(same_bytes, images.c.id.in_(copies))).values(**verdict))
         if not held and face.image_url is not None:
             row = {"source": face.source_endpoint, "performer_id": face.performer_id, "image_url": face.image_url}
             said = {"sha256": face.sha256, "created_at": at, "decided_at": at}

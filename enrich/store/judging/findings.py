@@ -7,22 +7,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 from sqlalchemy import Connection
 
 from enrich.errors import StoreError
-from enrich.items import EmbeddedImage, FailedImage, RejectedImage
-from enrich.store.barred import barred
-from enrich.store.batch import Batch
-from enrich.store.company import waiting_performers
+from enrich.items import EmbeddedImage, FailedImage, KnownImage, RejectedImage
 from enrich.store.database import utc_in, utc_text
-from enrich.store.known import Known
+from enrich.store.judging.barred import barred, copied_face
+from enrich.store.judging.batch import Batch
+from enrich.store.judging.company import waiting_performers
+from enrich.store.judging.known import Known
+from enrich.store.judging.picture import Picture
+from enrich.store.judging.place import fill_place, find_place
+from enrich.store.judging.terms import Terms
+from enrich.store.judging.trust import Judging
 from enrich.store.ledger import LONGEST_RETRY_SECONDS, NO_LIMITS, Decision, Limits, retry_seconds
-from enrich.store.picture import Picture
 from enrich.store.runs import Run
-from enrich.store.terms import Terms
-from enrich.store.trust import Judging
 
 NORM_TOLERANCE = 1e-3
 """How far from 1 the length of a unit vector may be: float32 sums over 512 numbers, not another scale."""
@@ -32,13 +34,13 @@ _FLOAT32 = np.dtype(np.float32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found out about a picture: its face, why it is left out, or why it could not be had; and in which run.
+    """What was found out about a picture: its face, that it is a copy, why it is left out, or why it could not be had.
 
-    ``limits``: for a face. ``terms``: on which faces are taken; without them every face is. ``retry_after``: a failed
-    picture is not tried again before. ``now``: in place of the clock.
+    ``run``: in which crawl. ``limits``: for a face. ``terms``: on which faces are taken; without them every face is,
+    while there is room. ``retry_after``: a failed picture is not tried again before. ``now``: in place of the clock.
     """
 
-    image: EmbeddedImage | RejectedImage | FailedImage
+    image: EmbeddedImage | KnownImage | RejectedImage | FailedImage
     limits: Limits = NO_LIMITS
     terms: Terms | None = None
     run: Run | None = None
@@ -48,11 +50,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What judging again did: faces taken, faces taken away. ``last``: go on beyond this id; ``None``: all is done."""
+    """What judging again did: faces taken, taken away, replaced. ``last``: go on beyond this id; ``None``: done."""
 
     last: int | None
     taken: int
     taken_away: int
+    replaced: int
 
 
 def save_findings(tx: Connection, findings: Sequence[Finding]) -> list[Decision | StoreError]:
@@ -82,11 +85,12 @@ def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
         _require_unit_vectors(image)
         known.require_model(image)
     gathers = terms is not None and terms.trust(image.ref.source) == "low"
-    if isinstance(image, EmbeddedImage) or gathers:
+    if isinstance(image, (EmbeddedImage, KnownImage)) or gathers:
         known.lock_faces()
     picture = known.picture(image.ref, performer)
     if picture.is_settled:
         return _told(picture, repeated=True)
+    replaced = batch.replaced
     was_pending = picture.id is not None and picture.outcome == "pending"
     if gathers:
         known.pending(image.ref.source, performer)
@@ -100,6 +104,11 @@ def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
     match image:
         case EmbeddedImage():
             _judge_face(batch, picture, image, finding, judging, at)
+        case KnownImage():
+            picture.sha256 = image.sha256
+            if not barred(batch, picture, image, finding.limits):
+                # What it is a copy of has gone since it was looked at, and nobody has seen the picture itself.
+                picture.outcome, picture.error, picture.next_try_at = "failed", "a copy of a picture that has gone", at
         case RejectedImage():
             picture.outcome, picture.reason = "rejected", image.reason
             picture.sha256 = image.sha256 or picture.sha256
@@ -114,15 +123,19 @@ def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
     if was_pending:
         known.had(picture)
     at_once = picture.outcome == "accepted"
-    if judging is None or not (at_once or gathers or judging.waits):
-        return _told(picture)
+    if judging is not None and not isinstance(image, EmbeddedImage):
+        judging.confirm(image.ref, performer, copied_face(batch, picture))
+    if judging is None or not (at_once or gathers or judging.waits or judging.confirmed):
+        return _told(picture, replaced=batch.replaced - replaced)
     suspicious = at_once and picture.detail is not None
-    if at_once or gathers:
+    if at_once or gathers or judging.confirmed:
         judging.again(performer)
-    of_others = judging.also_taken - (picture.outcome == "accepted" and not at_once)
+    accepted = picture.outcome == "accepted"
+    of_others = judging.also_taken - (accepted and not at_once)
+    given_up = at_once and not accepted  # at once again, for a better version that waited
     return replace(
-        _told(picture), waits=judging.waits and picture.outcome == "rejected", suspicious=suspicious,
-        also_taken=of_others, taken_away=judging.taken_away,
+        _told(picture), waits=judging.waits and judging.is_waiting(picture), suspicious=suspicious and accepted,
+        also_taken=of_others, taken_away=judging.taken_away, replaced=batch.replaced - replaced - given_up,
     )  # fmt: skip
 
 
@@ -130,13 +143,16 @@ def _judge_face(
     batch: Batch, picture: Picture, image: EmbeddedImage, finding: Finding, judging: Judging | None, at: str
 ) -> None:
     picture.sha256, picture.width_px, picture.height_px = image.sha256, image.width_px, image.height_px
-    if barred(batch, picture, image, finding.limits):
+    doubt = partial(judging.doubt, picture, image) if judging is not None else lambda: None
+    place = find_place(batch, picture, image, finding.limits, finding.terms, lambda: doubt() is not None)
+    if not place.there:
+        if judging is not None:
+            judging.confirm(image.ref, picture.performer, place.copy_of)
         return
-    if judging is not None:
-        if judging.objection(picture, image):
-            return
-        picture.detail = judging.doubt(picture, image)
-    picture.outcome, picture.face_id = "accepted", batch.add_face(image, picture.performer, at)
+    if judging is not None and place.version is None and judging.objection(picture, image):
+        return
+    picture.detail = doubt()
+    picture.outcome, picture.face_id = "accepted", fill_place(batch, place, picture, image, finding.run, at)
     batch.count(finding.run, at, faces=1)
 
 
@@ -163,13 +179,15 @@ def judge_waiting(
         judging.again(performer, done_with=(source,))
     batch.write()
     last = performers[-1] if len(performers) == most else None
-    return Sweep(last=last, taken=judging.also_taken, taken_away=judging.taken_away)
+    return Sweep(
+        last=last, taken=judging.also_taken, taken_away=judging.taken_away, replaced=batch.replaced
+    )  # fmt: skip
 
 
-def _told(picture: Picture, *, repeated: bool = False) -> Decision:
+def _told(picture: Picture, *, repeated: bool = False, replaced: int = 0) -> Decision:
     return Decision(
         outcome=picture.outcome, performer_id=picture.performer, reason=picture.reason, face_id=picture.face_id,
-        repeated=repeated,
+        repeated=repeated, replaced=replaced,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Vectors of another model pack, gathered beside the present ones: which faces are left, what became of each picture.
 
-Nothing here changes what the database is of; ``store/switch.py`` does, once every face has its new vectors.
+Nothing here changes what the database is of; ``store/reembedding/switch.py`` does, once every face has its new vectors.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from enrich.items import Face, FloatArray, ImageRef
 from enrich.store.database import utc_in, utc_text
+from enrich.store.judging.company import measures_of
 from enrich.store.ledger import retry_seconds
 from enrich.store.models import index_specs
 from enrich.store.schema import face_details, faces, new_embeddings, performers, reembedded
@@ -94,13 +95,14 @@ def save_vectors(
     face: Face,
     sha256: str,
     quality: float,
+    picture_hash: str | None = None,
     now: datetime | None = None,
 ) -> bool:
     """Keep a face's new vectors, and where it was found; False if the face is gone or has them already."""
     if not _decide(
         tx, face_id, model, now, outcome="done", sha256=sha256, box_px=face.box_px.tolist(),
         landmarks_px=face.landmarks_px.tolist(), confidence=face.confidence, yaw_deg=face.yaw_deg,
-        quality_score=quality,
+        quality_score=quality, picture_hash=picture_hash, crop_hash=face.crop_hash, measures=measures_of(face),
     ):  # fmt: skip
         return False
     rows = [

@@ -21,10 +21,10 @@ from sqlalchemy.exc import DBAPIError
 from enrich.errors import StoreError
 from enrich.faces.pack import ModelPack
 from enrich.store.database import explain, snapshot, utc_text, write
-from enrich.store.export_folder import claimed, remove, replacing
-from enrich.store.export_release import MANIFEST, NothingToExportError, Release, write_release
-from enrich.store.export_vectors import STORAGES, Storage
 from enrich.store.models import database_id
+from enrich.store.release.files import MANIFEST, NothingToExportError, Release, write_release
+from enrich.store.release.folder import claimed, remove, replacing
+from enrich.store.release.vectors import STORAGES, Storage
 from enrich.store.schema import exports, meta
 
 __all__ = ["FORMATS", "Release", "RewrittenExport", "export", "rewrite_exports"]

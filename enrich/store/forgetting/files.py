@@ -22,13 +22,13 @@ from sqlalchemy.exc import DBAPIError
 from enrich.errors import EnrichError, JobDirError, StoreError
 from enrich.store.backup import sync_folder
 from enrich.store.database import explain, reader, snapshot, sqlite_path, write
-from enrich.store.export import rewrite_exports
 from enrich.store.index import catch_up
 from enrich.store.jobs import ASIDE, JOB, QUEUE, JobDir
 from enrich.store.models import index_specs
+from enrich.store.reembedding.switch import remove_leftovers
+from enrich.store.release.export import rewrite_exports
 from enrich.store.runs import is_running
 from enrich.store.schema import meta, runs
-from enrich.store.switch import remove_leftovers
 
 STEPS = ("jobs", "backups", "reports", "index", "exports", "file")
 """In this order: the database's file last, when nothing else is written any more."""
@@ -184,7 +184,7 @@ def _index(engine: Engine, places: Places) -> list[str]:
         return []
     with snapshot(engine) as connection:
         specs = index_specs(connection)
-    done = [str(catch_up(engine, folder, spec)) for spec in specs]
+    done = [str(catch_up(engine, folder, spec, thoroughly=True)) for spec in specs]
     done += [f"{path}: removed" for path in remove_leftovers(engine, folder, specs)]
     for path in folder.glob("face_*.tmp"):
         with FileLock(folder / f"{path.name.partition('.')[0]}.lock", timeout=_LOCK_SECONDS):

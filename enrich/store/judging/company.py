@@ -13,20 +13,32 @@ from sqlalchemy import Connection, bindparam, exists, or_, select
 
 from enrich.faces.agreement import Vectors, stacked
 from enrich.items import EmbeddedImage, Face, FloatArray, ImageRef
-from enrich.store.picture import PICTURE, Picture
+from enrich.store.judging.picture import PICTURE, Picture
 from enrich.store.prepared import Prepared
 from enrich.store.schema import candidate_vectors, candidates, embeddings, faces, images
+
+MEASURES = ("visible", "pitch_deg", "roll_deg", "sharpness", "exposure")
+"""What of a face's measures is kept in the column ``measures``; the others have columns of their own."""
 
 _REF = (images.c.source, images.c.image_url, images.c.matched, images.c.page_url, images.c.gallery)
 _FOUND = (
     candidates.c.sha256, candidates.c.box_px, candidates.c.landmarks_px, candidates.c.confidence, candidates.c.yaw_deg,
-    candidates.c.quality_score, candidates.c.model, candidates.c.seen_face,
+    candidates.c.quality_score, candidates.c.model, candidates.c.picture_hash, candidates.c.crop_hash,
+    candidates.c.measures, candidates.c.seen_face,
 )  # fmt: skip
+_MODEL = _FOUND.index(candidates.c.model)
 _OF_PERFORMER = images.c.performer_id == bindparam("performer")
 _WAITING = Prepared(
     select(*_REF, *PICTURE, images.c.detail, images.c.decided_at, *_FOUND)
     .join(candidates, candidates.c.image_id == images.c.id)
     .where(_OF_PERFORMER)
+    .order_by(images.c.id),
+    "performer",
+)
+_WITH_FACES = Prepared(
+    select(*_REF, *PICTURE, images.c.detail, images.c.decided_at)
+    .join(faces, faces.c.id == images.c.face_id)
+    .where(faces.c.performer_id == bindparam("performer"), _OF_PERFORMER)
     .order_by(images.c.id),
     "performer",
 )
@@ -112,10 +124,18 @@ class Company:
         self.waiting.append(waiting)
         self.waiting.sort(key=_place)
 
+    def vectors(self, face_id: int) -> Vectors | None:
+        """The vectors of a face that they have; ``None`` if it has none."""
+        face = self._stored.get(face_id)
+        return None if face is None else face.vectors
+
+    def unconfirmed(self) -> dict[int, Waiting]:
+        """The faces that stand unconfirmed, by their ids."""
+        return {one.picture.face_id: one for one in self.waiting if one.unconfirmed and one.picture.face_id is not None}
+
     def existing(self) -> Vectors | None:
         """The vectors (n, dim) of the faces that are surely theirs; ``None`` if there are none."""
-        doubtful = {one.picture.face_id for one in self.waiting if one.unconfirmed}
-        sure = frozenset(self._stored) - doubtful
+        sure = frozenset(self._stored) - self.unconfirmed().keys()
         if not sure:
             return None
         if self._existing is None or self._existing[0] != sure:
@@ -124,7 +144,7 @@ class Company:
 
     def sure_of(self, source: str) -> list[Vectors]:
         """The vectors of those that are surely theirs and of this source."""
-        doubtful = {one.picture.face_id for one in self.waiting if one.unconfirmed}
+        doubtful = self.unconfirmed()
         return [
             face.vectors
             for number, face in sorted(self._stored.items())
@@ -144,6 +164,15 @@ def stored_faces(tx: Connection, performer: int) -> dict[int, StoredFace]:
     return {face: StoredFace(*one) for face, one in found.items()}
 
 
+def pictures_with_faces(tx: Connection, performer: int) -> list[Picture]:
+    """The ledger's rows of the pictures that a performer's faces are of, with detail and time."""
+    found = []
+    for row in _WITH_FACES.on(tx).all(performer):
+        ref, said = row[: len(_REF)], row[len(_REF) : -2]
+        found.append(_picture(performer, ref, said, *row[-2:]))
+    return found
+
+
 def waiting_performers(tx: Connection, after: int, most: int) -> list[int]:
     """The next performers of whom something waits that was not judged, or not by all the faces that they have."""
     return [row[0] for row in _PERFORMERS.on(tx).all(after, most)]
@@ -161,13 +190,18 @@ def read_waiting(tx: Connection, performer: int, model: str) -> list[Waiting]:
     for row in rows:
         ref, rest = row[: len(_REF)], row[len(_REF) :]
         said, (detail, decided_at), face = rest[: len(PICTURE)], rest[len(PICTURE) : -len(_FOUND)], rest[-len(_FOUND) :]
-        picture = Picture(_ref(performer, said[1], *ref), performer, *said)
-        picture.detail = detail if detail is None or isinstance(detail, str) else json.dumps(detail)
-        picture.decided_at = decided_at
-        if picture.id in vectors and face[-2] == model:
+        picture = _picture(performer, ref, said, detail, decided_at)
+        if picture.id in vectors and face[_MODEL] == model:
             image = _image(picture, vectors[picture.id], *face[:-1])
             found.append(Waiting(picture, image, seen_face=face[-1], listed=True))
     return found
+
+
+def _picture(performer: int, ref: tuple[Any, ...], said: tuple[Any, ...], detail: Any, decided_at: Any) -> Picture:
+    picture = Picture(_ref(performer, said[1], *ref), performer, *said)
+    picture.detail = detail if detail is None or isinstance(detail, str) else json.dumps(detail)
+    picture.decided_at = decided_at
+    return picture
 
 
 def _ref(
@@ -182,18 +216,26 @@ def _ref(
 
 def _image(
     picture: Picture, vectors: Vectors, sha256: str, box: Any, landmarks: Any, confidence: float, yaw_deg: float,
-    quality: float, model: str,
+    quality: float, model: str, picture_hash: str | None, crop_hash: str | None, measures: Any,
 ) -> EmbeddedImage:  # fmt: skip
-    unknown = math.nan
+    measured = _read(measures) or {}
     face = Face(
-        box_px=_array(box), landmarks_px=_array(landmarks), confidence=confidence, yaw_deg=yaw_deg, visible=unknown,
-        pitch_deg=unknown, roll_deg=unknown, sharpness=unknown, exposure=unknown, crop=np.empty((0, 0, 3), np.uint8),
+        box_px=np.array(_read(box), np.float32), landmarks_px=np.array(_read(landmarks), np.float32),
+        confidence=confidence, yaw_deg=yaw_deg, crop=np.empty((0, 0, 3), np.uint8), crop_hash=crop_hash,
+        **{name: measured.get(name, math.nan) for name in MEASURES},
     )  # fmt: skip
     return EmbeddedImage(
         ref=picture.ref, sha256=sha256, width_px=picture.width_px or 0, height_px=picture.height_px or 0, face=face,
-        quality=quality, model=model, vectors=vectors,
+        quality=quality, model=model, vectors=vectors, picture_hash=picture_hash,
     )  # fmt: skip
 
 
-def _array(written: Any) -> FloatArray:
-    return np.array(json.loads(written) if isinstance(written, str) else written, np.float32)
+def measures_of(face: Face) -> dict[str, float] | None:
+    """The same as the column has it; ``None`` where they are not known."""
+    found = {name: float(getattr(face, name)) for name in MEASURES}
+    return None if any(map(math.isnan, found.values())) else found
+
+
+def _read(written: Any) -> Any:
+    """JSON, which some drivers have read already."""
+    return json.loads(written) if isinstance(written, str) else written

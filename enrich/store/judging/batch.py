@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Table, bindparam, delete, insert, update
 
-from enrich.items import EmbeddedImage, FloatArray, Mode
-from enrich.store.company import Waiting
-from enrich.store.known import Known
-from enrich.store.picture import Picture
+from enrich.items import EmbeddedImage, Face, FloatArray, Mode
+from enrich.store.judging.company import MEASURES, Waiting
+from enrich.store.judging.known import Known
+from enrich.store.judging.picture import Picture
 from enrich.store.prepared import Prepared
 from enrich.store.runs import Run, count, credit
 from enrich.store.schema import (
@@ -29,6 +32,8 @@ _LITTLE_ENDIAN = np.dtype("<f4")
 _NUMBER = "%.9g"
 """Nine digits give a float32 back exactly, and are written in a third of the time that JSON takes for seventeen."""
 _BOX = f"[{', '.join([_NUMBER] * 4)}]"
+_MEASURED_OF: Callable[[Face], tuple[float, ...]] = attrgetter(*MEASURES)
+_MEASURED = "{" + ", ".join(f'"{name}": %.4g' for name in MEASURES) + "}"
 _LANDMARKS = f"[{', '.join([f'[{_NUMBER}, {_NUMBER}]'] * 5)}]"
 
 
@@ -44,12 +49,12 @@ _INSERT_FACE = _insert(
 _INSERT_VECTOR = _insert(embeddings, "face_id", "recogniser", "model", "vector")
 _INSERT_DETAILS = _insert(
     face_details, "face_id", "sha256", "box_px", "landmarks_px", "confidence", "yaw_deg", "model", "matched",
-    "page_url", "gallery",
+    "page_url", "gallery", "picture_hash", "crop_hash", "measures",
 )  # fmt: skip
 _DELETE_FACE = Prepared(delete(faces).where(faces.c.id == bindparam("face")), "face")
 _INSERT_CANDIDATE = _insert(
     candidates, "image_id", "sha256", "box_px", "landmarks_px", "confidence", "yaw_deg", "quality_score", "model",
-    "seen_face",
+    "seen_face", "picture_hash", "crop_hash", "measures",
 )  # fmt: skip
 _INSERT_CANDIDATE_VECTOR = _insert(candidate_vectors, "image_id", "recogniser", "vector")
 _SEEN = Prepared(
@@ -85,11 +90,12 @@ class _Counts:
 
 
 class Batch:
-    """Writes of one transaction; nothing is written before ``write``."""
+    """Writes of one transaction; nothing is written before ``write``. ``replaced``: faces that gave way to others."""
 
     def __init__(self, tx: Connection, known: Known) -> None:
         self.tx = tx
         self.known = known
+        self.replaced = 0
         self._faces: list[tuple[Any, ...]] = []
         self._vectors: list[tuple[Any, ...]] = []
         self._details: list[tuple[Any, ...]] = []
@@ -111,14 +117,14 @@ class Batch:
         box, landmarks = _where(image)
         self._details.append((
             face_id, image.sha256, box, landmarks, face.confidence, face.yaw_deg, image.model, ref.matched,
-            ref.page_url, ref.gallery,
+            ref.page_url, ref.gallery, *_looks(image),
         ))  # fmt: skip
         self._grown[performer] = at
         return face_id
 
-    def remove_face(self, image: EmbeddedImage, performer: int, face_id: int, at: str) -> None:
+    def remove_face(self, performer: int, face_id: int, source: str, sha256: str | None, at: str) -> None:
         """A face is to be taken away; its picture has to be decided anew."""
-        self.known.no_face(image, performer, face_id)
+        self.known.no_face(performer, face_id, source, sha256)
         self._removed.add(face_id)
         self._grown[performer] = at
 
@@ -136,6 +142,14 @@ class Batch:
         """A picture's row is as it shall be."""
         self._decided[id(picture)] = picture
 
+    def count_face(self, picture: Picture, run: Run | None, at: str, faces: int = 1) -> None:
+        """Count a face with the run that is on, if that is of the picture's source, else with the last one of that."""
+        if run is not None and (run.source, run.mode) == (picture.ref.source, picture.mode):
+            self.count(run, at, faces=faces)
+        elif picture.mode is not None:
+            key = (picture.ref.source, picture.mode)
+            self._credits[key] = self._credits.get(key, 0) + faces
+
     def count(self, run: Run | None, at: str, *, faces: int = 0, errors: int = 0) -> None:
         """Add to what the run counts."""
         if run is None:
@@ -146,11 +160,6 @@ class Batch:
         counts.at = at
         counts.faces += faces
         counts.errors += errors
-
-    def credit(self, source: str, mode: Mode | None) -> None:
-        """A face was taken that is to be counted with the last run of its source."""
-        if mode is not None:
-            self._credits[source, mode] = self._credits.get((source, mode), 0) + 1
 
     def write(self) -> None:
         """Write it all. Raises DBAPIError; then nothing of the transaction may be kept."""
@@ -202,7 +211,7 @@ class Batch:
             image, number = one.image, self.known.row_of(one.picture)
             rows.append((
                 number, image.sha256, *_where(image), image.face.confidence, image.face.yaw_deg, image.quality,
-                image.model, one.seen_face,
+                image.model, one.seen_face, *_looks(image),
             ))  # fmt: skip
             vectors += [(number, name, _blob(vector)) for name, vector in image.vectors.items()]
         _INSERT_CANDIDATE.on(tx).many(rows)
@@ -211,6 +220,14 @@ class Batch:
 
 def _blob(vector: FloatArray) -> bytes:
     return vector.astype(_LITTLE_ENDIAN, copy=False).tobytes()
+
+
+def _looks(image: EmbeddedImage) -> tuple[str | None, str | None, str | None]:
+    """Hashes, and the measures as JSON where they are known."""
+    face = image.face
+    values = _MEASURED_OF(face)
+    known = not math.isnan(sum(values))
+    return image.picture_hash, face.crop_hash, _MEASURED % values if known else None
 
 
 def _where(image: EmbeddedImage) -> tuple[str, str]:

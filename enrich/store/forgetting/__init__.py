@@ -1,0 +1,1 @@
+"""Removes people and sources with every trace of them, and keeps them out by salted hashes."""
