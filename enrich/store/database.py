@@ -27,7 +27,7 @@ from enrich.store.migrate import migrate
 BUSY_SECONDS = 60.0
 """How long a write waits for other processes' writes before it gives up."""
 
-WRITE_CACHE_KIB = 32 * 1024
+WRITE_CACHE_KIB = 8 * 1024
 READ_CACHE_KIB = 4 * 1024
 """What a connection keeps of the database in memory: much where it writes, little where many threads read."""
 
