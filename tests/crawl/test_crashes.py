@@ -89,6 +89,7 @@ def strike(scrapy: Scrapy, crawl: Crawl, how: How, when: Moment, options: Sequen
         if how == "stop twice" and not watched.over(when.gap_seconds):
             watched.process.send_signal(signal.SIGTERM)
         finished = watched.finished()
+    hit = hit and (how != "kill" or finished.code == -signal.SIGKILL)  # else it ended in that very moment
     done = work_done(scrapy.data_dir, crawl[0])
     return Blow(crawl[0], how, when, finished.code, done, finished.err) if hit else None
 
