@@ -23,7 +23,7 @@ from bench.overhead import middlewares
 from bench.start import start
 from bench.store import faces, index
 
-COPIES = int(os.environ.get("BENCH_COPIES", "3"))
+COPIES = int(os.environ.get("BENCH_COPIES", "10"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 
 

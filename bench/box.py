@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 
 from aiohttp import web
@@ -48,8 +49,6 @@ def application(people: list[list[bytes]], copies: int, base: str) -> web.Applic
 
 async def main(copies: int) -> None:
     """Serve until stdin closes."""
-    import socket
-
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     app = application(portraits(1), copies, f"http://127.0.0.1:{port}")

@@ -43,17 +43,24 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def crawl(folder: Path, copies: int, *arguments: str, pack: str) -> Iterator[subprocess.Popen[str]]:
-    """A running crawl of so many copies of the portraits, with its data in ``folder``; its log comes on stderr."""
+def serving(module: str, *arguments: str) -> Iterator[str]:
+    """A server in a process of its own, which ends when its stdin closes; the line that it prints once it listens."""
     with subprocess.Popen(
-        [sys.executable, "-m", "bench.box", str(copies)],
+        [sys.executable, "-m", module, *arguments],
         cwd=REPO,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as box:
-        assert box.stdout is not None
-        port = json.loads(box.stdout.readline())["port"]
+    ) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline()
+
+
+@contextmanager
+def crawl(folder: Path, copies: int, *arguments: str, pack: str) -> Iterator[subprocess.Popen[str]]:
+    """A running crawl of so many copies of the portraits, with its data in ``folder``; its log comes on stderr."""
+    with serving("bench.box", str(copies)) as said:
+        port = json.loads(said)["port"]
         folder.mkdir(parents=True, exist_ok=True)
         sources = folder / "sources.yaml"
         sources.write_text(
@@ -73,4 +80,3 @@ def crawl(folder: Path, copies: int, *arguments: str, pack: str) -> Iterator[sub
             finally:
                 if process.poll() is None:
                     process.kill()
-        box.communicate("")

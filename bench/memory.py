@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -32,13 +32,12 @@ def memory() -> None:
             reader.start()
             found: dict[int, tuple[float, float]] = {}
             last = (0.0, 0.0)
-            while process.poll() is None:
+            while not _ends_within(LOOK_SECONDS, process):
                 written = _written(folder / "data" / "performers.db")
                 last = _mib(process.pid) or last
                 for mark in (FIRST, last_but_few):
                     if written >= mark and mark not in found:
                         found[mark] = last
-                time.sleep(LOOK_SECONDS)
             reader.join()
         assert set(found) == {FIRST, last_but_few}, "".join(log)[-2000:]
     finally:
@@ -49,6 +48,14 @@ def memory() -> None:
     print(
         f"  peak: {found[last_but_few][1] - found[FIRST][1]:+.0f} between the two; {last[1]:.0f} with the index built"
     )
+
+
+def _ends_within(seconds: float, process: subprocess.Popen[str]) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _written(path: Path) -> int:

@@ -14,7 +14,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parent.parent
+from bench.crawling import REPO, serving
+
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "4000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 
@@ -23,15 +24,8 @@ def middlewares() -> None:
     """Pairs, since machines drift: the ratio of pages a second, and the difference of processor time a request."""
     print(f"middlewares against Scrapy's defaults ({REQUESTS} pages over loopback, {os.cpu_count()} cores):")
     ratios, shares, costs_ms = [], [], []
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.overhead", "site"],
-        cwd=REPO,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as site:
-        assert site.stdout is not None
-        port = site.stdout.readline().strip()
+    with serving("bench.overhead", "site") as said:
+        port = said.strip()
         for number in range(ROUNDS):
             order = ["ours", "scrapy"] if number % 2 else ["scrapy", "ours"]
             took = {which: _crawled(which, port) for which in order}
@@ -40,7 +34,6 @@ def middlewares() -> None:
             costs_ms.append((took["ours"][1] - took["scrapy"][1]) / REQUESTS * 1000)
             rates = ", ".join(f"{which} {REQUESTS / took[which][0]:.0f} pages/s" for which in ("scrapy", "ours"))
             print(f"    {rates}")
-        site.communicate("")
     print(f"  ratio: median {statistics.median(ratios):.2f} of {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
     print(f"  the same by processor time, which busy machines do not blur: {statistics.median(shares):.2f}")
     print(

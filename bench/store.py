@@ -20,7 +20,7 @@ import voyager
 from sqlalchemy import Connection, Engine, event
 
 from enrich.items import EmbeddedImage, Face, FloatArray, ImageRef, Performer
-from enrich.store.database import database_url, open_database, write
+from enrich.store.database import WRITE_CACHE_KIB, database_url, open_database, write
 from enrich.store.index import IndexSpec, catch_up, check, index_path, rebuild
 from enrich.store.judging.findings import Finding, save_findings
 from enrich.store.ledger import Limits
@@ -107,7 +107,7 @@ def _insert(written: Path, folder: Path, size: int) -> Took:
     inserts = {name: f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[name][0]))})" for name in rows}
     db = sqlite3.connect(folder / "performers.db", isolation_level=None)
     db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA cache_size = -32768")  # as the writer's
+    db.execute(f"PRAGMA cache_size = -{WRITE_CACHE_KIB}")
     db.execute("BEGIN")
     db.executemany(inserts["performers"], rows["performers"])
     db.execute("COMMIT")

@@ -100,11 +100,8 @@ def nearest(face: Vectors, others: Vectors, rule: Rule) -> Nearest:
 
 def far_from_all(face: Vectors, others: Vectors, rule: Rule) -> Nearest | None:
     """By which recogniser a face is farther from all others than ``far``; ``None``: by none, or they are too few."""
-    compared = _compared(face, others, rule, far=True)
-    worst = max(compared, key=lambda one: one.share, default=None)
-    if worst is None or worst.faces < ENOUGH_TO_DOUBT or not worst.distance > worst.allowed:
-        return None
-    return worst
+    worst = max(_compared(face, others, rule, far=True), key=lambda one: one.share)
+    return worst if worst.faces >= ENOUGH_TO_DOUBT and worst.distance > worst.allowed else None
 
 
 def agree_together(group: Sequence[Vectors], others: Vectors, rule: Rule) -> bool:

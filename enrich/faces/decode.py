@@ -32,9 +32,6 @@ progressive JPEG has about 10 scans, each of which takes 1.6 ns a pixel; a bomb 
 LARGE_PIXELS: Final = 12_000_000
 """From here on Pillow decodes one picture at a time: it takes up to 24 bytes a pixel."""
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP")
-"""What sites serve as photographs. Pillow's other decoders are not let near bytes from the internet."""
-
 _WHITE: Final = (255, 255, 255)
 _LYING: Final = (5, 6, 7, 8)
 """EXIF's orientations that exchange width and height."""
@@ -72,7 +69,10 @@ class ImageTooSmallError(Exception):
 
 
 def sniff(body: bytes) -> str | None:
-    """Return the format that the first bytes announce, or None. Looks at no more than 12 bytes."""
+    """Return the format that the first bytes announce, of those that sites serve photographs in, or None.
+
+    Pillow's other decoders are not let near bytes from the internet. Looks at no more than 12 bytes.
+    """
     head = body[:12]
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
@@ -112,7 +112,7 @@ def decode(body: bytes, *, max_pixels: int = MAX_PIXELS, min_side_px: int = 0) -
         raise NotAnImageError(f"{announced} that does not decode: {error}") from error
 
 
-def _flawless(body: bytes, stripped: Bare, max_pixels: int, min_side_px: int = 0) -> Uint8Array | None:
+def _flawless(body: bytes, stripped: Bare, max_pixels: int, min_side_px: int) -> Uint8Array | None:
     """The pixels, as stored, of a JPEG in which libjpeg-turbo finds nothing to complain of, else ``None``."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(body)

@@ -1,4 +1,4 @@
-"""Face detectors behind one small door: a square canvas in, boxes and five landmarks out.
+"""Face detectors behind one small door: a canvas in, boxes and five landmarks out.
 
 YuNet runs in onnxruntime with the decoding below and not in ``cv2.FaceDetectorYN``: on 110 portraits the results are
 the same (to 1e-4 px and 1e-6 of confidence), a 640 px canvas takes 10 ms in place of 21 on one core, and a session may
@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from enrich.faces.graph import any_size
 from enrich.faces.measures import yaw_deg
 from enrich.faces.pack import ModelPack
-from enrich.faces.sessions import open_session
+from enrich.faces.running import Session
+from enrich.faces.sessions import CPU, open_session
 from enrich.items import FloatArray, Uint8Array
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 YUNET_STRIDES_PX: Final = (8, 16, 32)
 YUNET_NMS_OVERLAP: Final = 0.3
+STEP_PX: Final = 32
+"""The largest stride of both kinds of detector, which the sides of a canvas are multiples of."""
 HALF: Final = 0.5
 """How much of the canvas the picture fills at the second look of a detector that has one canvas only."""
 TURNED_DEG: Final = 25
@@ -38,9 +43,9 @@ LEAST_ON_CANVAS_PX: Final = 20
 """How small a face may get on the canvas. SCRFD's smallest anchors, and YuNet's smallest boxes, are 16 px."""
 SMALLEST_FACE_PX: Final = 80
 """The smallest face looked for where nobody says otherwise: the default of ``min_face_size``."""
-AREA_BELOW: Final = 0.5
-"""Pictures are scaled by area where they shrink below this. Above it bilinear reads every pixel too, and takes a fifth
-of the time; on 110 portraits the vectors of the two agree to a cosine of 0.9997 on average."""
+HALVED_BELOW: Final = 0.5
+"""Pictures are halved until the rest of the way is no shorter than this, from where bilinear reads every pixel. OpenCV
+halves by area six times as fast as it scales by area to any other size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,12 +63,16 @@ class Detections:
 
 
 class Detector(Protocol):
-    """Finds faces on a square canvas of one of ``sizes_px``, which rise. May be called from several threads at once."""
+    """Finds faces on a canvas whose longer side is one of ``sizes_px``, which rise. May be called from several threads.
+
+    The other side may be shorter: any multiple of ``step_px``. Time goes with the area.
+    """
 
     sizes_px: tuple[int, ...]
+    step_px: int
 
     def find(self, canvas: Uint8Array) -> Detections:
-        """Return the faces on ``canvas``, uint8 (size, size, 3) RGB, in canvas pixels."""
+        """Return the faces on ``canvas``, uint8 (height, width, 3) RGB, in canvas pixels."""
         ...
 
 
@@ -100,10 +109,11 @@ def find_faces(
 
 
 def _look(detector: Detector, rgb: Uint8Array, size: int, fill: float) -> Detections:
-    fitted = _fitted(rgb, fill * size)
-    canvas = np.zeros((size, size, 3), dtype=np.uint8)
+    fitted, back = _fitted(rgb, fill * size)
+    rows, columns = (min(size, -(-side // detector.step_px) * detector.step_px) for side in fitted.shape[:2])
+    canvas = np.zeros((rows, columns, 3), dtype=np.uint8)
     canvas[: fitted.shape[0], : fitted.shape[1]] = fitted
-    return _in_pixels_of(rgb, fitted, detector.find(canvas), (0, 0))
+    return _in_the_picture(detector.find(canvas), back, (0, 0))
 
 
 def _is_turned(found: Detections, min_confidence: float) -> bool:
@@ -111,26 +121,31 @@ def _is_turned(found: Detections, min_confidence: float) -> bool:
 
 
 def _padded_look(detector: Detector, rgb: Uint8Array, size: int) -> Detections:
-    fitted = _fitted(rgb, min(PADDED_PX, size))
+    fitted, back = _fitted(rgb, min(PADDED_PX, size))
     left, top = (size - fitted.shape[1]) // 2, (size - fitted.shape[0]) // 2
     right, bottom = size - fitted.shape[1] - left, size - fitted.shape[0] - top
     # Its own edges: a mirror image in their place makes faces of half faces and mouths.
     canvas = cv2.copyMakeBorder(fitted, top, bottom, left, right, cv2.BORDER_REPLICATE)
-    return _in_pixels_of(rgb, fitted, detector.find(np.asarray(canvas, dtype=np.uint8)), (left, top))
+    return _in_the_picture(detector.find(np.asarray(canvas, dtype=np.uint8)), back, (left, top))
 
 
-def _fitted(rgb: Uint8Array, longer_side: float) -> Uint8Array:
+def _fitted(rgb: Uint8Array, longer_side: float) -> tuple[Uint8Array, FloatArray]:
+    """The picture scaled, and how many of its pixels, float32 (2,) across and down, one of the result's is."""
     height, width = rgb.shape[:2]
-    scale = longer_side / max(width, height)
+    scale, halvings = longer_side / max(width, height), 0
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    method = cv2.INTER_AREA if scale < AREA_BELOW else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(rgb, size, interpolation=method), dtype=np.uint8)
+    while scale * 2**halvings < HALVED_BELOW and min(rgb.shape[:2]) > 1:
+        rows, columns = (side // 2 for side in rgb.shape[:2])  # an odd last row or column is left out
+        even = rgb[: 2 * rows, : 2 * columns]
+        rgb = np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        halvings += 1
+    back = np.array(rgb.shape[1::-1], dtype=np.float32) * 2**halvings / size  # each axis was rounded on its own
+    fitted = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    return fitted, np.asarray(back, dtype=np.float32)
 
 
-def _in_pixels_of(rgb: Uint8Array, fitted: Uint8Array, found: Detections, corner: tuple[int, int]) -> Detections:
-    """What was found on a canvas on which ``fitted`` lies at ``corner``, in the pixels of ``rgb``."""
-    (height, width), (rows, columns) = rgb.shape[:2], fitted.shape[:2]
-    back = np.array([width / columns, height / rows], dtype=np.float32)  # each axis was rounded on its own
+def _in_the_picture(found: Detections, back: FloatArray, corner: tuple[int, int]) -> Detections:
+    """What was found on a canvas on which a picture lies at ``corner``, in the picture's pixels; see ``_fitted``."""
     at = np.array(corner, dtype=np.float32)
     boxes = (found.boxes_px - np.tile(at, 2)) * np.tile(back, 2)
     return Detections(boxes, (found.landmarks_px - at) * back, found.scores)
@@ -153,33 +168,29 @@ class YuNet:
         spec = pack.detector
         self.sizes_px = spec.sizes_px
         self._threshold = spec.threshold
-        path = pack.path(spec)
-        self._session = open_session(path if len(self.sizes_px) == 1 else any_size(path), path, providers, threads)
+        self._session, self.step_px = open_graph(pack, providers, threads)
         self._input = self._session.get_inputs()[0].name
         self._outputs = [output.name for output in self._session.get_outputs()]
-        self._cells = {(size, stride): cells(size // stride) for size in self.sizes_px for stride in YUNET_STRIDES_PX}
 
     def find(self, canvas: Uint8Array) -> Detections:
         """Return the faces on ``canvas``; see Detector."""
         blob = cv2.dnn.blobFromImage(canvas, swapRB=True)
         heads = dict(zip(self._outputs, self._session.run(self._outputs, {self._input: blob}), strict=True))
-        boxes, landmarks, scores = (
-            np.concatenate(parts)
-            for parts in zip(*(self._decode(heads, len(canvas), stride) for stride in YUNET_STRIDES_PX), strict=True)
-        )
+        levels = [self._decode(heads, canvas.shape[1], stride) for stride in YUNET_STRIDES_PX]
+        boxes, landmarks, scores = (np.concatenate(parts) for parts in zip(*levels, strict=True))
         kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self._threshold, YUNET_NMS_OVERLAP)
         chosen = np.asarray(kept, dtype=np.intp).ravel()
         corners, sizes = boxes[chosen, :2], boxes[chosen, 2:]
         return Detections(np.hstack([corners, corners + sizes]), landmarks[chosen], scores[chosen])
 
     def _decode(
-        self, heads: dict[str, FloatArray], size: int, stride: int
+        self, heads: dict[str, FloatArray], width: int, stride: int
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Boxes (x, y, width, height), landmarks and scores of one stride's cells above the threshold."""
         probability = np.clip(heads[f"cls_{stride}"][0, :, 0], 0, 1) * np.clip(heads[f"obj_{stride}"][0, :, 0], 0, 1)
         scores = np.sqrt(probability)
-        over = scores >= self._threshold
-        cells = self._cells[size, stride][over]
+        over = np.flatnonzero(scores >= self._threshold)
+        cells = cells_at(over, width // stride)
         raw = heads[f"bbox_{stride}"][0][over]
         centres = (cells + raw[:, :2]) * stride
         sizes = np.exp(raw[:, 2:]) * stride
@@ -195,7 +206,31 @@ def open_detector(pack: ModelPack, providers: Sequence[str], threads: int) -> Yu
     return kinds[pack.detector.kind](pack, providers, threads)
 
 
-def cells(count: int) -> FloatArray:
-    """Column and row, float32 (count * count, 2), of a grid's cells in reading order."""
-    rows, columns = np.mgrid[:count, :count]
-    return np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(np.float32)
+def open_graph(pack: ModelPack, providers: Sequence[str], threads: int) -> tuple[Session, int]:
+    """Return the session of the pack's detector and its ``step_px``. Raises ModelError.
+
+    On a processor a canvas ends where the picture does. An accelerator is shown squares: it makes itself ready for
+    each shape anew, and has the time. So is a graph that is tied to its one size, and where the pack wants it.
+    """
+    path, sizes = pack.path(pack.detector), pack.detector.sizes_px
+    may_end = providers[0] == CPU and not pack.detector.square_canvas
+    if len(sizes) > 1:
+        return open_session(any_size(path), path, providers, threads), STEP_PX if may_end else sizes[-1]
+    untied = _untied(path, threads) if may_end else None
+    return (untied, STEP_PX) if untied else (open_session(path, path, providers, threads), sizes[-1])
+
+
+def _untied(path: Path, threads: int) -> Session | None:
+    """A session of a graph made for one size that has shown that it runs at others."""
+    try:
+        session = open_session(any_size(path), path, [CPU], threads)
+        session.run(None, {session.get_inputs()[0].name: np.zeros((1, 3, STEP_PX, 2 * STEP_PX), dtype=np.float32)})
+    except Exception:  # noqa: BLE001 (onnxruntime's have no public base class; what ails the file shows as it is opened)
+        return None
+    return session
+
+
+def cells_at(places: npt.NDArray[np.intp], columns: int) -> FloatArray:
+    """Column and row, float32 (n, 2), of the cells at ``places`` in the reading order of a grid."""
+    rows, within = np.divmod(places, columns)
+    return np.stack([within, rows], axis=-1).astype(np.float32)

@@ -121,14 +121,17 @@ class FaceEngine:
 
     def _warm_up(self, batch_size: int) -> None:
         """Run everything once: the first run allocates, and a pack that does not fit its description shows here."""
-        self.detect(np.zeros((64, 64, 3), dtype=np.uint8))  # nothing is found, so on every size of canvas
         noise = np.random.default_rng(0).integers(0, 256, (batch_size, CROP_PX, CROP_PX, 3), dtype=np.uint8)
         try:
+            self.detect(np.zeros((64, 64, 3), dtype=np.uint8))  # nothing is found, so on every size of canvas
             self.embed(list(noise))
         except ModelError:
             raise
-        except Exception as error:  # onnxruntime's exceptions have no public base class
-            raise ModelError(f"model pack {self.pack.name} does not run: {' '.join(str(error).split())}") from error
+        except Exception as error:  # onnxruntime's have no public base class; another model's outputs raise anything
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ModelError(
+                f"model pack {self.pack.name} does not run: {said}; is each file what the pack says?"
+            ) from error
 
 
 class _Swapped:
@@ -136,6 +139,7 @@ class _Swapped:
 
     def __init__(self, detector: Detector) -> None:
         self.sizes_px = detector.sizes_px
+        self.step_px = detector.step_px
         self._detector = detector
 
     def find(self, canvas: Uint8Array) -> Detections:

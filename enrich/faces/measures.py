@@ -24,7 +24,7 @@ EYES_TO_MOUTH: Final = 1.0
 """The distance of the line of the mouth from that of the eyes, in the same unit. Measured on 110 portraits: 1.01."""
 NOSE_BELOW_MIDDLE: Final = 0.085
 """How far below the middle of these two lines the nose tip of a level face lies, in their distance. Measured: 0.089
-with YuNet and 0.085 with SCRFD-500M, standard deviations 0.03 and 0.07, which are 4 and 8 degrees."""
+with YuNet and 0.085 with SCRFD-500M, standard deviations 0.03 and 0.07, which are 4 and 7 degrees."""
 
 SIZE_HALF_PX: Final = 80
 """The face size at which the size component is a half."""
@@ -78,7 +78,7 @@ def pitch_deg(landmarks_px: FloatArray) -> float:
 
     A head that nods by ``pitch`` moves its nose tip, which stands out, along the line from eyes to mouth by
     ``NOSE_DEPTH * sin(pitch)``, while the line shortens by the cosine. Measured across the line through the eyes, so
-    that neither tilt nor turn count. Coarse: noses differ. A mouth that is not below the eyes: 90.
+    that neither tilt nor turn count. Coarse: noses differ. Eyes in one point, or a mouth that is not below them: 90.
     """
     left, right, nose, *mouth = (complex(*map(float, point)) for point in landmarks_px)
     eyes = right - left

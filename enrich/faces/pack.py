@@ -38,7 +38,8 @@ class DetectorSpec(_Frozen):
 
     ``small_input_size_px``: a smaller canvas on which it looks first, where that shows every face that can count.
     ``swap_colours``: red and blue are exchanged in what it sees, for a pack that has to agree with a program that does
-    so: its landmarks, and with them crops and vectors, come out a little differently.
+    so: its landmarks, and with them crops and vectors, come out a little differently. ``square_canvas``: its canvas is
+    filled up with black to a square also where that is not needed, for the same reason.
     """
 
     kind: Literal["yunet", "scrfd"]
@@ -48,6 +49,7 @@ class DetectorSpec(_Frozen):
     small_input_size_px: int | None = Field(default=None, multiple_of=32, gt=0)
     threshold: float = Field(default=0.5, gt=0, lt=1)
     swap_colours: bool = False
+    square_canvas: bool = False
 
     @property
     def sizes_px(self) -> tuple[int, ...]:
@@ -217,7 +219,7 @@ def _packaged() -> Any:
 def _load_folder(setting: str) -> ModelPack:
     folder = Path(setting).expanduser()
     if not folder.is_dir():
-        raise ModelError(f"MODEL_PACK={setting}: neither a known pack ({', '.join(known_packs())}) nor a folder")
+        raise ModelError(f"model pack {setting}: neither a known one ({', '.join(known_packs())}) nor a folder")
     described = folder / PACK_FILE
     if not described.is_file():
         from enrich.faces.folder import pack_from_graphs
@@ -239,8 +241,13 @@ def _read(text: str, where: str, name: str, folder: Path) -> ModelPack:
         raise ModelError(
             f"{where} says nothing; a pack needs licence, detector, recognisers and min_detection_confidence"
         )
+    return valid_pack({"name": name, "folder": folder, **content}, where)
+
+
+def valid_pack(content: Mapping[str, Any], where: str) -> ModelPack:
+    """Return the pack that ``content`` describes. Raises ModelError that says ``where`` the first mistake is."""
     try:
-        return ModelPack.model_validate({"name": name, "folder": folder, **content})
+        return ModelPack.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "pack"

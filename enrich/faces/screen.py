@@ -22,7 +22,7 @@ def screen(
 
     The order: image_too_small, no_face, face_too_small, low_confidence, extreme_angle, multi_face. A face is as large
     as what the picture shows of it, and too small where that is too little of it. Only faces that pass size and
-    confidence count as second faces, and only trust high minds them: elsewhere ``agree`` tells people apart.
+    confidence count as second faces, and only trust high minds them: elsewhere their distances tell people apart.
     """
 
     def rejected(reason: Reason, **figures: Any) -> RejectedImage:

@@ -13,10 +13,8 @@ import cv2
 import numpy as np
 
 from enrich.errors import ModelError
-from enrich.faces.detector import Detections, cells
-from enrich.faces.graph import any_size
+from enrich.faces.detector import Detections, cells_at, open_graph
 from enrich.faces.pack import DetectorSpec, ModelPack
-from enrich.faces.sessions import open_session
 from enrich.items import FloatArray, Uint8Array
 
 
@@ -29,7 +27,7 @@ class Scrfd:
         spec: DetectorSpec = pack.detector
         self.sizes_px = spec.sizes_px
         path = pack.path(spec)
-        self._session = open_session(path if len(self.sizes_px) == 1 else any_size(path), path, providers, threads)
+        self._session, self.step_px = open_graph(pack, providers, threads)
         self._model = SCRFD(model_file=None, session=self._session)  # a file's name would have it make its own sessions
         self._model.prepare(0, input_size=(self.sizes_px[-1],) * 2, det_thresh=spec.threshold)
         if not self._model.use_kps:
@@ -39,11 +37,6 @@ class Scrfd:
             raise ModelError(f"{path} takes {fixed[0]} x {fixed[1]} px, the pack says {self.sizes_px[-1]}")
         self._values = self._looked_up()
         self._strides = [int(stride) for stride in self._model._feat_stride_fpn]
-        self._anchors = {
-            (size, stride): np.repeat(cells(size // stride) * stride, self._model._num_anchors, axis=0)
-            for size in self.sizes_px
-            for stride in self._strides
-        }
 
     def find(self, canvas: Uint8Array) -> Detections:
         """Return the faces on ``canvas``; see Detector."""
@@ -52,19 +45,21 @@ class Scrfd:
         if model.batched:
             outputs = [output[0] for output in outputs]
         count = len(strides)
-        levels = [self._decode(outputs[level::count], len(canvas), stride) for level, stride in enumerate(strides)]
+        levels = [self._decode(outputs[level::count], canvas.shape[1], stride) for level, stride in enumerate(strides)]
         scores, boxes, landmarks = (np.concatenate(parts) for parts in zip(*levels, strict=True))
         order = np.argsort(-scores, kind="stable")
         scores, boxes, landmarks = scores[order], boxes[order], landmarks[order]
         kept = np.asarray(model.nms(np.hstack([boxes, scores[:, None]])), dtype=np.intp)
         return Detections(boxes[kept], landmarks[kept], scores[kept])
 
-    def _decode(self, heads: Sequence[FloatArray], size: int, stride: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _decode(
+        self, heads: Sequence[FloatArray], width: int, stride: int
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Scores, corners and landmarks of one stride's anchors above the threshold, in canvas pixels."""
         scores, boxes, landmarks = heads
-        anchors = self._anchors[size, stride]
         over = np.flatnonzero(scores[:, 0] >= self._model.det_thresh)
-        centres, reach = anchors[over], boxes[over].astype(np.float32, copy=False) * stride
+        centres = cells_at(over // self._model._num_anchors, width // stride) * stride
+        reach = boxes[over].astype(np.float32, copy=False) * stride
         points = landmarks[over].astype(np.float32, copy=False).reshape(-1, 5, 2) * stride + centres[:, None]
         found = scores[over, 0].astype(np.float32, copy=False)
         return found, np.hstack([centres - reach[:, :2], centres + reach[:, 2:]]), points

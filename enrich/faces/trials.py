@@ -1,4 +1,4 @@
-"""Trials: the decision that stage ``agree`` makes, counted over pictures of known people.
+"""Trials: the decision whether a face is a person's, as a crawl makes it, counted over pictures of known people.
 
 A trial is one picture against the nearest of a number of faces that a person has. Of all subsets of a person's pictures
 of that size the exact share is counted, none is drawn by lot. What is shown of a rate is its upper bound at 95 %

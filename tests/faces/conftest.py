@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
@@ -14,6 +15,7 @@ from enrich.faces.check import drawn_face
 from enrich.faces.engine import FaceEngine
 from enrich.faces.pack import ModelPack, load_pack
 from enrich.items import Image, ImageRef, Uint8Array
+from tests.faces.quarters import HEIGHT, WIDTH
 
 ASSETS = Path(os.environ.get("ENRICH_TEST_ASSETS", Path(__file__).resolve().parents[3] / "shared"))
 
@@ -79,3 +81,14 @@ def image() -> Callable[[bytes], Image]:
     """A function: bytes -> the item of a downloaded picture."""
     ref = ImageRef(source="stashdb", image_url="https://img.example/1.jpg", source_id="p1")
     return lambda body: Image(ref=ref, body=body)
+
+
+@pytest.fixture
+def quarters() -> PillowImage.Image:
+    """Red, green over blue, white: what is turned or swapped shows."""
+    pixels = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)
+    pixels[: HEIGHT // 2, : WIDTH // 2] = (255, 0, 0)
+    pixels[: HEIGHT // 2, WIDTH // 2 :] = (0, 255, 0)
+    pixels[HEIGHT // 2 :, : WIDTH // 2] = (0, 0, 255)
+    pixels[HEIGHT // 2 :, WIDTH // 2 :] = (255, 255, 255)
+    return PillowImage.fromarray(pixels)

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 
 from enrich.items import Reason
-from tests.faces.damaged import MAX_SECONDS
+from tests.faces.judge_damaged import MAX_SECONDS
 
 REPO = Path(__file__).resolve().parents[2]
 COUNT, PROCESSES = 2000, 2
@@ -48,7 +48,7 @@ ENDS: dict[str, set[str]] = {
 
 def judge(first: int, count: int, models_dir: Path) -> list[dict[str, Any]]:
     """What one process said of its pictures; its last line is about itself."""
-    command = [sys.executable, "-m", "tests.faces.damaged", str(first), str(count), str(models_dir)]
+    command = [sys.executable, "-m", "tests.faces.judge_damaged", str(first), str(count), str(models_dir)]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False, timeout=100)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     last = lines[-1] if lines else "nothing"
@@ -93,7 +93,7 @@ def test_no_picture_takes_long_or_much(judged: tuple[list[dict[str, Any]], int])
 
 def test_a_process_that_hangs_is_killed(models_dir: Path) -> None:
     code = (
-        "import tests.faces.damaged as d\n"
+        "import tests.faces.judge_damaged as d\n"
         "async def hang(*_):\n"
         "    while True: pass\n"
         "d.judged, d.small_engine, d.MAX_SECONDS = hang, lambda _: None, 0.2\n"
@@ -108,7 +108,7 @@ import signal, sys
 from io import BytesIO
 from PIL import Image
 from enrich.faces.decode import decode
-from tests.faces.damaged import peak_mib
+from tests.faces.judge_damaged import peak_mib
 format, mode, *progressive = sys.argv[1:]
 out = BytesIO()
 Image.new(mode, (7000, 7000)).save(out, format, **dict.fromkeys(progressive, True))

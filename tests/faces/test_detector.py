@@ -25,6 +25,25 @@ from enrich.faces.sessions import CPU, open_session
 from enrich.items import FloatArray, Uint8Array
 
 
+class Watched:
+    """A detector that notes the canvases it is shown."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self.sizes_px = detector.sizes_px
+        self.step_px = detector.step_px
+        self.canvases: list[tuple[int, ...]] = []
+
+    @property
+    def shown(self) -> list[int]:
+        """Their longer sides."""
+        return [max(canvas) for canvas in self.canvases]
+
+    def find(self, canvas: Uint8Array) -> Detections:
+        self.canvases.append(canvas.shape[:2])
+        return self.detector.find(canvas)
+
+
 def opencvs(pack: ModelPack, canvas: Uint8Array) -> FloatArray:
     """What cv2.FaceDetectorYN finds on an RGB canvas: rows of x, y, w, h, five points, score."""
     size = canvas.shape[1::-1]
@@ -97,10 +116,66 @@ def test_scrfd_is_insightfaces_to_the_last_bit_with_the_same_session(
             assert np.array_equal(mine, its)
 
 
-def test_scrfd_of_another_size_than_the_packs_is_refused(insight: ModelPack) -> None:
-    spec = insight.detector.model_copy(update={"input_size_px": 320, "small_input_size_px": None})
-    with pytest.raises(ModelError, match=r"det_500m\.onnx takes 640 x 640 px, the pack says 320"):
-        Scrfd(insight.model_copy(update={"detector": spec}), [CPU], 1)
+def tied(pack: ModelPack, folder: Path, **said: object) -> ModelPack:
+    """The pack with a detector that is tied to 640 px: the sizes that it scales to are a part of its graph."""
+    model = onnx.load(pack.path(pack.detector))
+    graph = model.graph
+    sizes = {node.input[3] for node in graph.node if node.op_type == "Resize"}
+    constants = [tensor for tensor in graph.initializer if tensor.name in sizes]
+    for tensor in constants:
+        graph.initializer.remove(tensor)
+        graph.node.insert(0, onnx.helper.make_node("Constant", [], [tensor.name], value=tensor))
+    assert constants
+    onnx.save(model, folder / "tied.onnx")
+    update = {"file": "tied.onnx", "sha256": sha256_of(folder / "tied.onnx"), "small_input_size_px": None, **said}
+    return pack.model_copy(update={"folder": folder, "detector": pack.detector.model_copy(update=update)})
+
+
+def test_scrfd_of_another_size_than_the_packs_is_refused(insight: ModelPack, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"tied\.onnx takes 640 x 640 px, the pack says 320"):
+        Scrfd(tied(insight, tmp_path, input_size_px=320), [CPU], 1)
+
+
+def test_a_graph_that_is_tied_to_its_size_is_shown_squares(
+    insight: ModelPack, tmp_path: Path, face: Uint8Array
+) -> None:
+    detector = Watched(Scrfd(tied(insight, tmp_path), [CPU], 1))
+    upright = np.ascontiguousarray(face[:, 150:500])
+    found = find_faces(detector, upright, 0.5)
+    assert detector.canvases == [(640, 640)]
+    untied = Watched(Scrfd(insight, [CPU], 1))
+    expected = find_faces(untied, upright, 0.5, smallest_face_px=1)
+    assert untied.canvases == [(640, 352)]
+    assert len(found.scores) == len(expected.scores) == 1
+    assert np.abs(found.landmarks_px - expected.landmarks_px).max() < 0.01 * 350
+
+
+def test_a_canvas_that_ends_with_the_picture_shows_what_a_square_shows(
+    engine: FaceEngine, portraits: Mapping[str, list[bytes]]
+) -> None:
+    """The black that a square has beside the picture holds nothing, but what is near it looks a little different."""
+
+    class Square(Watched):
+        def __init__(self, detector: Detector) -> None:
+            super().__init__(detector)
+            self.step_px = detector.sizes_px[-1]
+
+    sure = engine.pack.min_detection_confidence
+    shorter = 0
+    for bodies in portraits.values():
+        rgb = decode(bodies[2])
+        width = rgb.shape[1]
+        for picture in (rgb, np.ascontiguousarray(rgb[:, width // 8 : -width // 8]), np.hstack([rgb, rgb[:, ::-1]])):
+            square, ending = Square(engine._detector), Watched(engine._detector)
+            expected, found = find_faces(square, picture, sure), find_faces(ending, picture, sure)
+            assert square.canvases[0][0] == square.canvases[0][1]
+            shorter += min(ending.canvases[0]) < max(ending.canvases[0])
+            assert (found.best >= sure) == (expected.best >= sure)
+            if expected.best >= sure:
+                assert found.best == pytest.approx(expected.best, abs=0.03)
+                nearest = np.abs(found.landmarks_px - expected.landmarks_px[0]).max(axis=(1, 2)).min()
+                assert nearest < 0.03 * (expected.boxes_px[0, 3] - expected.boxes_px[0, 1])
+    assert shorter >= 50
 
 
 def test_scrfd_finds_what_insightface_finds(
@@ -159,7 +234,7 @@ def test_yaw_changes_its_sign_in_the_mirror(engine: FaceEngine, portraits: Mappi
     assert turned >= 3
 
 
-@pytest.mark.parametrize("size", [(4000, 3000), (300, 250), (640, 2000)])
+@pytest.mark.parametrize("size", [(4000, 3000), (4003, 3001), (300, 250), (640, 2000)])
 def test_pictures_of_any_size_give_places_in_their_own_pixels(
     engine: FaceEngine, face: Uint8Array, size: tuple[int, int]
 ) -> None:
@@ -180,6 +255,7 @@ class Fixed:
     """A detector that reports the same four faces on any canvas."""
 
     sizes_px = (640,)
+    step_px = 640
 
     def find(self, canvas: Uint8Array) -> Detections:
         assert canvas.shape == (640, 640, 3)
@@ -274,19 +350,6 @@ def test_a_face_cut_at_chin_and_forehead_is_found_with_padding(
     assert without + with_padding >= 21
 
 
-class Watched:
-    """A detector that notes the canvases it is shown."""
-
-    def __init__(self, detector: Detector) -> None:
-        self.detector = detector
-        self.sizes_px = detector.sizes_px
-        self.shown: list[int] = []
-
-    def find(self, canvas: Uint8Array) -> Detections:
-        self.shown.append(len(canvas))
-        return self.detector.find(canvas)
-
-
 @pytest.mark.parametrize(("side", "smallest"), [(640, 80), (1280, 80), (320, 20), (2560, 160)])
 def test_a_face_that_can_count_is_seen_on_the_small_canvas(
     insight_engine: FaceEngine, face: Uint8Array, side: int, smallest: int
@@ -305,7 +368,7 @@ def test_a_picture_too_large_for_the_small_canvas_is_looked_at_on_the_large_one(
     watched = Watched(insight_engine._detector)
     find_faces(watched, np.zeros((1281, 64, 3), np.uint8), 0.5, 80)
     assert watched.shown == [640, 320]
-    watched.shown.clear()
+    watched.canvases.clear()
     find_faces(watched, np.zeros((64, 1280, 3), np.uint8), 0.5, 80)
     assert watched.shown == [320, 640]
 
@@ -317,7 +380,7 @@ def test_a_picture_without_a_face_is_looked_at_once_more_if_it_could_be_one_face
     watched = Watched(engine._detector)
     find_faces(watched, np.zeros((*size, 3), np.uint8), 0.5)
     assert len(watched.shown) == looks
-    watched.shown.clear()
+    watched.canvases.clear()
     find_faces(watched, face, 0.5)
     assert len(watched.shown) == 1
 

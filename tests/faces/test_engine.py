@@ -139,6 +139,16 @@ def test_a_recogniser_that_is_not_as_described(zoo: ModelPack) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_a_detector_that_is_not_as_described(zoo: ModelPack, insight: ModelPack) -> None:
+    wrong = insight.detector.model_copy(update={"kind": "yunet"})
+    with pytest.raises(ModelError, match=r"^model pack \w+ does not run: KeyError: 'cls_8'; is each file") as refused:
+        FaceEngine(insight.model_copy(update={"detector": wrong}), "cpu")
+    assert "\n" not in str(refused.value)
+    wrong = zoo.detector.model_copy(update={"kind": "scrfd"})
+    with pytest.raises(ModelError, match="gives no landmarks"):
+        FaceEngine(zoo.model_copy(update={"detector": wrong}), "cpu")
+
+
 def test_nothing_is_said_on_stderr(zoo: ModelPack, capfd: pytest.CaptureFixture[str]) -> None:
     FaceEngine(zoo, "cpu", threads=1)
     assert capfd.readouterr() == ("", "")

@@ -20,6 +20,7 @@ from enrich.faces.measures import (
     yaw_deg,
 )
 from enrich.items import Face, FloatArray, Uint8Array
+from tests.faces.made import a_face
 
 
 def head(yaw: float = 0, pitch: float = 0, tilt: float = 0, scale: float = 60) -> FloatArray:
@@ -142,22 +143,6 @@ def test_exposure_counts_what_was_blown_even_if_it_was_darkened_afterwards() -> 
 @pytest.mark.parametrize("level", [0, 1, 128, 255])
 def test_a_crop_of_one_colour_is_neither_sharp_nor_exposed(level: int) -> None:
     assert sharpness_and_exposure(np.full((112, 112, 3), level, np.uint8)) == (0, 0)
-
-
-def a_face(size: float = 200, **measured: float) -> Face:
-    face = Face(
-        box_px=np.array([10, 10, 10 + size, 10 + size * 1.3], np.float32),
-        landmarks_px=head(),
-        confidence=0.9,
-        visible=1.0,
-        yaw_deg=0.0,
-        pitch_deg=0.0,
-        roll_deg=0.0,
-        sharpness=0.8,
-        exposure=0.9,
-        crop=np.zeros((112, 112, 3), np.uint8),
-    )
-    return replace(face, **measured)
 
 
 @pytest.mark.parametrize(

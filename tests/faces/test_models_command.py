@@ -62,8 +62,8 @@ def test_pull_what_is_there_says_so(scrapy: Any) -> None:
     [
         (("check", "buffalo_l"), "scrapy models pull buffalo_l"),
         (("check", "stash_sense"), "det_500m.onnx, facenet512.onnx, arcface.onnx not found in"),
-        (("check", "nonsense"), "neither a known pack"),
-        (("pull", "nonsense"), "neither a known pack"),
+        (("check", "nonsense"), "neither a known one"),
+        (("pull", "nonsense"), "neither a known one"),
         (("pull", "buffalo_l"), "place det_10g.onnx, w600k_r50.onnx in"),
         (
             ("pull", "stash_sense"),

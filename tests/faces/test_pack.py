@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import yaml
+from onnx import TensorProto, helper
 
 from enrich.errors import ModelError
 from enrich.faces.pack import ModelPack, known_packs, load_pack
@@ -31,6 +33,7 @@ def test_stash_sense_is_what_its_sidecar_loads(tmp_path: Path) -> None:
     pack = load_pack("stash_sense", tmp_path, complete=False)
     assert pack.detector.sizes_px == (640,)
     assert pack.detector.swap_colours
+    assert pack.detector.square_canvas
     fed = [
         (
             spec.file,
@@ -75,7 +78,7 @@ def test_a_missing_pack_says_what_belongs_where(name: str, tmp_path: Path) -> No
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        ModelError, match=r"MODEL_PACK=buffalo_xl: neither a known pack \(buffalo_l, opencv_zoo, stash_sense\)"
+        ModelError, match=r"model pack buffalo_xl: neither a known one \(buffalo_l, opencv_zoo, stash_sense\)"
     ):
         load_pack("buffalo_xl", tmp_path)
 
@@ -190,6 +193,39 @@ def test_a_folder_that_is_no_pack(testpack: Path, tmp_path: Path, kept: str | No
         shutil.copy(testpack / kept, tmp_path)
     with pytest.raises(ModelError, match=f"neither a pack.yaml nor, among its .onnx files, a {lacking}"):
         load_pack(str(tmp_path), tmp_path)
+
+
+def write_graph(path: Path, takes: list[int | str], gives: list[list[int | str]]) -> None:
+    """An ONNX file whose graph takes a tensor of such a shape and gives such ones."""
+    outputs = [helper.make_tensor_value_info(f"y{n}", TensorProto.FLOAT, shape) for n, shape in enumerate(gives)]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], [output.name]) for output in outputs],
+        "shapes",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, takes)],
+        outputs,
+    )
+    onnx.save(helper.make_model(graph), path)
+
+
+@pytest.mark.parametrize(
+    ("detector", "vector", "message"),
+    [
+        ([1, 3, 300, 300], [1, 512], r"detector\.input_size_px: .* multiple of 32 \(found 300\)$"),
+        ([1, 3, 640, 640], ["n", "d"], r"recognisers\.0\.dim: .* greater than 0 \(found 0\)$"),
+        ([1, 3, 640, 640], [], r"recognisers\.0\.dim: .* greater than 0 \(found 0\)$"),
+        ([1, 3], [1, 512], "a detector that insightface would recognise$"),
+    ],
+)
+def test_graphs_that_no_pack_can_be_made_of(
+    tmp_path: Path, detector: list[int | str], vector: list[int | str], message: str
+) -> None:
+    write_graph(tmp_path / "det.onnx", detector, [detector] * 9)
+    write_graph(tmp_path / "rec.onnx", [1, 3, 112, 112], [vector])
+    with pytest.raises(ModelError, match=message) as refused:
+        load_pack(str(tmp_path), tmp_path)
+    assert str(tmp_path) in str(refused.value)
+    assert "pack.yaml" in str(refused.value), "the way out"
+    assert "\n" not in str(refused.value)
 
 
 def test_a_folder_with_a_damaged_model(tmp_path: Path) -> None:

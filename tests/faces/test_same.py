@@ -11,21 +11,11 @@ from enrich.faces.decode import decode
 from enrich.faces.engine import FaceEngine
 from enrich.faces.same import LEAST_OVERLAP, Box, overlap, same_face
 from enrich.items import Face
+from tests.faces.made import a_face
 
 
 def face(box: Box, confidence: float = 0.9) -> Face:
-    return Face(
-        box_px=np.array(box, np.float32),
-        landmarks_px=np.zeros((5, 2), np.float32),
-        confidence=confidence,
-        yaw_deg=0.0,
-        pitch_deg=0.0,
-        roll_deg=0.0,
-        visible=1.0,
-        sharpness=0.75,
-        exposure=0.95,
-        crop=np.zeros((112, 112, 3), np.uint8),
-    )
+    return a_face(box_px=np.array(box, np.float32), confidence=confidence)
 
 
 LEFT, RIGHT = face((0, 0, 100, 100)), face((200, 0, 300, 100))

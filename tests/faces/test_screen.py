@@ -4,32 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from enrich.config import QualityFilters, TrustLevel
 from enrich.faces.pack import ModelPack
 from enrich.faces.screen import screen
 from enrich.items import DetectedImage, Face, ImageRef, RejectedImage, ScreenedImage
+from tests.faces.made import a_face
 
 FILTERS = QualityFilters()
-
-
-def a_face(
-    size: float = 200, confidence: float = 0.9, yaw: float = 0, pitch: float = 0, roll: float = 0, visible: float = 1
-) -> Face:  # fmt: skip
-    return Face(
-        box_px=np.array([0, 10, size, 10 + size * 1.3], np.float32),
-        landmarks_px=np.zeros((5, 2), np.float32),
-        confidence=confidence,
-        visible=visible,
-        yaw_deg=yaw,
-        pitch_deg=pitch,
-        roll_deg=roll,
-        sharpness=0.8,
-        exposure=0.9,
-        crop=np.zeros((112, 112, 3), np.uint8),
-    )
 
 
 def picture(*faces: Face, width: int = 800, height: int = 600) -> DetectedImage:
@@ -37,8 +20,8 @@ def picture(*faces: Face, width: int = 800, height: int = 600) -> DetectedImage:
     return DetectedImage(ref=ref, sha256="0" * 64, width_px=width, height_px=height, faces=faces)
 
 
-SMALL, DOUBTFUL, TURNED, NODDING = a_face(79), a_face(confidence=0.79), a_face(yaw=-46), a_face(yaw=-3, pitch=47)
-OUTSIDE = a_face(180, visible=0.59)
+SMALL, DOUBTFUL, OUTSIDE = a_face(79), a_face(confidence=0.79), a_face(180, visible=0.59)
+TURNED, NODDING = a_face(yaw_deg=-46), a_face(yaw_deg=-3, pitch_deg=47)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +39,9 @@ OUTSIDE = a_face(180, visible=0.59)
         (picture(a_face(), a_face(100)), "multi_face", {"faces": 2}),
         # the order of the reasons
         (picture(width=10, height=10), "image_too_small", {"width_px": 10, "height_px": 10}),
-        (picture(a_face(79, confidence=0.1, yaw=80)), "face_too_small", {"size_px": 79.0, "visible": 1.0}),
-        (picture(a_face(confidence=0.1, yaw=80)), "low_confidence", {"confidence": 0.1}),
-        (picture(TURNED, a_face(yaw=70)), "extreme_angle", {"yaw_deg": -46.0, "pitch_deg": 0.0}),
+        (picture(a_face(79, confidence=0.1, yaw_deg=80)), "face_too_small", {"size_px": 79.0, "visible": 1.0}),
+        (picture(a_face(confidence=0.1, yaw_deg=80)), "low_confidence", {"confidence": 0.1}),
+        (picture(TURNED, a_face(yaw_deg=70)), "extreme_angle", {"yaw_deg": -46.0, "pitch_deg": 0.0}),
         # no face has to pass alone what two pass together
         (picture(SMALL, DOUBTFUL), "low_confidence", {"confidence": 0.79}),
     ],
@@ -77,12 +60,12 @@ def kept(image: DetectedImage, filters: QualityFilters, trust: TrustLevel, pack:
 
 
 def test_what_just_reaches_every_limit_passes(zoo: ModelPack) -> None:
-    face = a_face(80, confidence=0.8, yaw=45, pitch=-45, visible=0.6)
+    face = a_face(80, confidence=0.8, yaw_deg=45, pitch_deg=-45, visible=0.6)
     assert kept(picture(face, width=400, height=400), FILTERS, "high", zoo) is face
 
 
 def test_a_tilted_head_is_no_extreme_angle(zoo: ModelPack) -> None:
-    face = a_face(roll=170)
+    face = a_face(roll_deg=170)
     assert kept(picture(face), FILTERS, "high", zoo) is face
 
 
@@ -101,7 +84,7 @@ def test_a_turned_face_is_a_second_face(zoo: ModelPack) -> None:
 @pytest.mark.parametrize("trust", ["medium", "low"])
 def test_elsewhere_the_largest_face_that_passes_is_kept(trust: TrustLevel, zoo: ModelPack) -> None:
     face = a_face(150, confidence=0.85)
-    largest_is_turned = picture(a_face(300, yaw=60), a_face(100, confidence=0.95), face)
+    largest_is_turned = picture(a_face(300, yaw_deg=60), a_face(100, confidence=0.95), face)
     assert kept(largest_is_turned, FILTERS, trust, zoo) is face
 
 
