@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from typing import TYPE_CHECKING, cast
 
 from scrapy.commands import ScrapyCommand
 
+from enrich.commands.arguments import refuse_arguments
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, complain
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from enrich.store.status import SourceStatus, Status
 
 WIDTH = 140
-"""Characters a line may have where the output goes to a file."""
+"""Characters a line may have where the output goes to a file, and a line of the first table anywhere."""
 
 
 class Command(ScrapyCommand):
@@ -49,6 +51,7 @@ class Command(ScrapyCommand):
         from enrich.store.database import database_exists, database_label, database_url, open_database
         from enrich.store.status import Status, status
 
+        refuse_arguments(args)
         settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
         try:
             url = database_url(settings["DATA_DIR"], settings.get("DATABASE_URL"))
@@ -123,12 +126,17 @@ def show(found: Status) -> None:
         )
     if found.sources:
         console.print()
-        console.print(table)
+        # A narrow terminal folds lines, and cuts off no name. A dumb one keeps to a width only if told a height.
+        Console(width=max(console.width, WIDTH), height=console.height).print(table)
     by_source = {name_of(one): one for one in found.sources}
     listed(console, "pictures rejected because", {name: one.reasons for name, one in by_source.items()})
     listed(console, "faces in doubt", {name: in_doubt(one) for name, one in by_source.items()})
     listed(console, "searches ended", {name: one.lookups for name, one in by_source.items()})
-    listed(console, "performers refused in the last run", {name: one.run_refused for name, one in by_source.items()})
+    listed(
+        console,
+        "performers refused in the last run because",
+        {name: one.run_refused for name, one in by_source.items()},
+    )
     for name, one in by_source.items():
         for line in one.run_degraded:
             console.print(f"{name}: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
@@ -155,26 +163,39 @@ def reembedding(found: Progress) -> str:
 
 def in_doubt(one: SourceStatus) -> dict[str, int]:
     """The faces that wait for others to be judged by, and the stored ones that a person may want to look at."""
-    counts = {"waiting": one.waiting, "unconfirmed": one.unconfirmed, "suspicious": one.suspicious}
-    return {word: number for word, number in counts.items() if number}
+    counts = {
+        "kept back until there are others to compare with": one.waiting,
+        "stored with none to compare with": one.unconfirmed,
+        "stored though unlike the others": one.suspicious,
+    }
+    return {words: number for words, number in counts.items() if number}
 
 
 def listed(console: Console, title: str, counts: Mapping[str, Mapping[str, int]]) -> None:
-    """Print counts by word, the commonest first, a line for each source that has any, and one for all."""
+    """Print counts by word, a line for each source that has any, and one for all if those are several."""
     from rich.table import Table
 
     shown = {name: count for name, count in counts.items() if count}
     if not shown:
         return
-    words = sorted({word for count in shown.values() for word in count})
-    total = {word: sum(count.get(word, 0) for count in shown.values()) for word in words}
+    if len(shown) > 1:
+        words = {word for count in shown.values() for word in count}
+        shown["all"] = {word: sum(count.get(word, 0) for count in shown.values()) for word in words}
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("source", no_wrap=True)
     table.add_column(title)
-    for name, count in (*shown.items(), ("all", total)):
-        table.add_row(name, ", ".join(f"{count[word]} {word}" for word in sorted(count, key=lambda word: -count[word])))
+    width = console.width - max(map(len, shown)) - 2
+    for name, count in shown.items():
+        table.add_row(name, in_lines(count, max(width, 20)))
     console.print()
     console.print(table)
+
+
+def in_lines(counts: Mapping[str, int], width: int) -> str:
+    """The counts, the commonest first, in lines of ``width`` characters that part no number from its words."""
+    ordered = sorted(counts, key=lambda words: (-counts[words], words))
+    whole = ", ".join(f"{counts[words]} {words}".replace(" ", "\N{NO-BREAK SPACE}") for words in ordered)
+    return "\n".join(textwrap.wrap(whole, width, break_long_words=False)).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def name_of(one: SourceStatus) -> str:

@@ -23,6 +23,7 @@ from typing import Any, Self
 from sqlalchemy import select
 
 from enrich.errors import JobDirError
+from enrich.store.backup import sync_folder
 from enrich.store.database import database_exists, open_database, snapshot, utc_text
 from enrich.store.runs import Run
 from enrich.store.schema import runs
@@ -162,11 +163,7 @@ class JobDir:
             file.flush()
             os.fsync(file.fileno())
         new.replace(self.path / JOB)
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.path)
 
 
 def _process() -> dict[str, Any]:

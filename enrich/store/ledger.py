@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Table, bindparam, func, or_, select
+from sqlalchemy import Connection, Table, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -110,6 +110,11 @@ KNOWN_ID = select(
 """Our id of the stash-box ``source``'s performer ``id``, also by an id that was merged into another."""
 _KNOWN = Prepared(KNOWN_ID, "source", "id")
 _EXISTS = Prepared(select(performers.c.id).where(performers.c.id == bindparam("id")), "id")
+_RECOUNT = (
+    update(performers)
+    .where(performers.c.id == bindparam("number"))
+    .values(face_count=select(func.count()).where(faces.c.performer_id == performers.c.id).scalar_subquery())
+)
 _FACES_OF = Prepared(
     select(faces.c.source_endpoint, func.count())
     .where(faces.c.performer_id == bindparam("performer"))
@@ -144,6 +149,13 @@ def require_owner(tx: Connection, ref: ImageRef) -> int:
 def faces_of(connection: Connection, performer: int) -> dict[str, int]:
     """How many faces a performer has of each source."""
     return dict(_FACES_OF.on(connection).all(performer))
+
+
+def recount(tx: Connection, numbers: Iterable[int], at: str) -> None:
+    """Make the face counts of performers true."""
+    rows = [{"number": number} for number in numbers]
+    if rows:
+        tx.execute(_RECOUNT.values(updated_at=at), rows)
 
 
 def limit_reached(connection: Connection, performer: int, source: str, limits: Limits) -> Reason | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, func, select
+from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from enrich.errors import StoreError
@@ -192,13 +192,6 @@ class Library:
     ) -> list[Lookup]:
         """The same for all performers, to be looked for by name; with the pages of those who have any."""
         return self._lookups(source, "name", after, batch, genders, performer, now)
-
-    def count_lookups(
-        self, source: str, mode: Mode, *, genders: frozenset[str] | None = None, now: datetime | None = None
-    ) -> int:
-        """How many performers are due at a site."""
-        statement = due_performers(source, mode, after=0, genders=genders, refresh_after=self.refresh_after, now=now)
-        return self._connection().execute(select(func.count()).select_from(statement.subquery())).scalar_one()
 
     def _lookups(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, ScalarSelect, String, cast, func, insert, or_, select, update
@@ -18,6 +19,7 @@ AGAIN = ("failed", "blocked")
 """Outcomes that are tried again after a time; the others stand until they are old or something else can be asked."""
 
 
+@cache  # made once, not for every search: it says the same
 def asked(source: str, mode: str) -> ColumnElement[str]:
     """Fingerprint of what a site is asked for a row of ``performers``: the name and aliases, or the stored links.
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, FromClause, and_, case, delete, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
+from enrich.store.judging.merged import settle_versions
+from enrich.store.ledger import recount
+from enrich.store.runs import credit
 from enrich.store.schema import (
     aliases,
     candidates,
@@ -42,7 +46,7 @@ def take_over_merged(tx: Connection, source: str, performer: int, merged: tuple[
             for table in (profiles, gone_there):
                 tx.execute(delete(table).where(table.c.source == source, table.c.source_id == old))
             if other != performer:
-                absorb(tx, performer, other)
+                absorb(tx, performer, other, at)
                 gone.append(other)
         known = tx.execute(
             select(merged_ids.c.performer_id).where(
@@ -58,18 +62,14 @@ def take_over_merged(tx: Connection, source: str, performer: int, merged: tuple[
     return tuple(gone)
 
 
-def absorb(tx: Connection, keep: int, gone: int) -> None:
-    """Give all that is ``gone``'s to ``keep``. Face ids stay; where both have a row for one thing, ``keep``'s stays."""
-    mine = images.alias()
-    tx.execute(
-        delete(images).where(
-            images.c.performer_id == gone,
-            select(mine.c.id)
-            .where(mine.c.performer_id == keep)
-            .where(mine.c.source == images.c.source, mine.c.image_url == images.c.image_url)
-            .exists(),
-        )
-    )
+def absorb(tx: Connection, keep: int, gone: int, at: str) -> None:
+    """Give all that is ``gone``'s to ``keep``. Face ids stay; of several versions of one photograph the best face does.
+
+    Where both have a row for one picture, the one that says most stays; for anything else ``keep``'s.
+    """
+    _name_instead(tx, keep, gone)
+    _leave_one_row_each(tx, keep, gone)
+    newly = set(tx.execute(select(faces.c.id).where(faces.c.performer_id == gone)).scalars())
     tx.execute(delete(lookups).where(lookups.c.performer_id == gone))
     for derived in (aliases, tattoos, piercings):  # made anew from the profiles
         tx.execute(delete(derived).where(derived.c.performer_id == gone))
@@ -79,9 +79,42 @@ def absorb(tx: Connection, keep: int, gone: int) -> None:
     theirs = select(images.c.id).where(images.c.performer_id == keep)
     not_new = (candidates.c.image_id.in_(theirs), candidates.c.seen_face.is_not(None))
     tx.execute(update(candidates).where(*not_new).values(seen_face=0))
-    tx.execute(
-        update(performers)
-        .where(performers.c.id == keep)
-        .values(face_count=select(func.count()).where(faces.c.performer_id == keep).scalar_subquery())
-    )
+    recount(tx, [keep], at)
     tx.execute(delete(performers).where(performers.c.id == gone))
+    settle_versions(tx, keep, newly, at)
+
+
+def _name_instead(tx: Connection, keep: int, gone: int) -> None:
+    """Have others' pictures of the same bytes, which were left out as copies of ``gone``'s, name ``keep``."""
+    theirs = select(images.c.sha256).where(images.c.performer_id == gone, images.c.sha256.is_not(None))
+    copies = select(images.c.id, images.c.detail).where(
+        images.c.sha256.in_(theirs),
+        images.c.reason == "duplicate_image",
+        images.c.detail["of_performer"].as_integer() == gone,
+    )
+    for number, detail in tx.execute(copies).all():
+        tx.execute(update(images).where(images.c.id == number).values(detail={**detail, "of_performer": keep}))
+
+
+def _leave_one_row_each(tx: Connection, keep: int, gone: int) -> None:
+    """Of two rows for one picture leave the one that says more: forgotten, then accepted, else ``keep``'s.
+
+    With the other goes its face: an address that is two faces' showed another picture once.
+    """
+    mine, theirs = images.alias(), images.alias()
+    lost = (
+        select(case((_says(theirs) > _says(mine), mine.c.id), else_=theirs.c.id))
+        .join_from(mine, theirs, and_(mine.c.source == theirs.c.source, mine.c.image_url == theirs.c.image_url))
+        .where(mine.c.performer_id == keep, theirs.c.performer_id == gone)
+    )
+    numbers = list(tx.execute(lost).scalars())
+    shown = select(images.c.face_id, images.c.source, images.c.mode).where(images.c.face_id.is_not(None))
+    for face, source, mode in tx.execute(shown.where(images.c.id.in_(numbers))).all():
+        tx.execute(delete(faces).where(faces.c.id == face))
+        if mode is not None:
+            credit(tx, source, mode, -1)
+    tx.execute(delete(images).where(images.c.id.in_(numbers)))
+
+
+def _says(row: FromClause) -> ColumnElement[int]:
+    return case((row.c.reason == "forgotten", 2), (row.c.outcome == "accepted", 1), else_=0)

@@ -77,13 +77,14 @@ def save_performer(
         created = not known
         ours, *same = known or [_create(tx, performer.name, at)]
         for other in same:
-            absorb(tx, ours, other)
+            absorb(tx, ours, other, at)
         tx.execute(
             insert(stashbox_ids).values(
                 performer_id=ours, endpoint=performer.source, stashbox_performer_id=performer.source_id, created_at=at
             )
         )
-    merged = (*same, *take_over_merged(tx, performer.source, ours, performer.merged_ids, at))
+    others = tuple(one for one in performer.merged_ids if one != performer.source_id)
+    merged = (*same, *take_over_merged(tx, performer.source, ours, others, at))
     changed = _write_profile(tx, performer, ours, at)
     conflicts = derive(tx, ours, priorities, at)
     new = enter_pending(tx, performer.images, ours, performer.mode, at)

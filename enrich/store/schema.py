@@ -1,4 +1,4 @@
-"""The tables: Stash Sense's with exactly its columns, ours beside them. Times are UTC texts, ``2026-01-31 09:30:00``.
+"""The tables: ours, and with them Stash Sense's. Times are UTC texts, ``2026-01-31 09:30:00``.
 
 What is written here is the newest schema, for queries; databases are made and changed by ``enrich.store.migrations``.
 """
@@ -15,7 +15,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -23,10 +22,28 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData()
+from enrich.store.stash_sense_tables import aliases as aliases
+from enrich.store.stash_sense_tables import external_urls as external_urls
+from enrich.store.stash_sense_tables import faces as faces
+from enrich.store.stash_sense_tables import merged_ids as merged_ids
+from enrich.store.stash_sense_tables import metadata as metadata
+from enrich.store.stash_sense_tables import performer_column as performer_column
+from enrich.store.stash_sense_tables import performers as performers
+from enrich.store.stash_sense_tables import piercings as piercings
+from enrich.store.stash_sense_tables import scrape_progress as scrape_progress
+from enrich.store.stash_sense_tables import stashbox_ids as stashbox_ids
+from enrich.store.stash_sense_tables import tattoos as tattoos
 
-_NOW = text("CURRENT_TIMESTAMP")
-"""The default of Stash Sense's time columns: the same text as its ``datetime('now')``."""
+
+def _found(nullable: bool = False) -> list[Column[Any]]:
+    """Where a face was found: the sha256 of its picture's bytes; box and landmarks in pixels of it, yaw in degrees."""
+    return [
+        Column("sha256", Text, nullable=nullable),
+        Column("box_px", JSON(none_as_null=True), nullable=nullable),
+        Column("landmarks_px", JSON(none_as_null=True), nullable=nullable),
+        Column("confidence", Float, nullable=nullable),
+        Column("yaw_deg", Float, nullable=nullable),
+    ]
 
 
 def _looks() -> list[Column[Any]]:
@@ -38,166 +55,27 @@ def _looks() -> list[Column[Any]]:
     return [*hashes, Column("measures", JSON(none_as_null=True))]
 
 
-def _performer(nullable: bool = False) -> Column[int]:
-    return Column("performer_id", Integer, ForeignKey("performers.id", ondelete="CASCADE"), nullable=nullable)
-
-
-# --- Stash Sense's tables: not a column more, its reader builds a dataclass from SELECT * -----------------------------
-
-performers = Table(
-    "performers",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("canonical_name", Text, nullable=False),
-    Column("disambiguation", Text),
-    Column("gender", Text),
-    Column("country", Text),
-    Column("ethnicity", Text),
-    Column("birth_date", Text),
-    Column("death_date", Text),
-    Column("height_cm", Integer),
-    Column("eye_color", Text),
-    Column("hair_color", Text),
-    Column("career_start_year", Integer),
-    Column("career_end_year", Integer),
-    Column("scene_count", Integer),
-    Column("stashdb_updated_at", Text),
-    Column("face_count", Integer, server_default=text("0")),
-    Column("image_url", Text),
-    Column("created_at", Text, server_default=_NOW),
-    Column("updated_at", Text, server_default=_NOW),
-    Index("idx_performers_name", "canonical_name"),
-    Index("idx_performers_country", "country"),
-    Index("idx_performers_ethnicity", "ethnicity"),
-    Index("idx_performers_height", "height_cm"),
-    Index("idx_performers_scene_count", "scene_count"),
-    Index("idx_performers_stashdb_updated", "stashdb_updated_at"),
-    sqlite_autoincrement=True,
-)
-
-stashbox_ids = Table(
-    "stashbox_ids",
-    metadata,
-    _performer(),
-    Column("endpoint", Text, nullable=False),
-    Column("stashbox_performer_id", Text, nullable=False),
-    Column("created_at", Text, server_default=_NOW),
-    PrimaryKeyConstraint("endpoint", "stashbox_performer_id"),
-    Index("idx_stashbox_performer", "performer_id"),
-    Index("idx_stashbox_id", "stashbox_performer_id"),
-)
-
-external_urls = Table(
-    "external_urls",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    _performer(),
-    Column("site", Text, nullable=False),
-    Column("url", Text, nullable=False),
-    Column("normalized_id", Text, nullable=False),
-    Column("source_endpoint", Text, nullable=False),
-    Column("confidence", Float, server_default=text("1.0")),
-    Column("created_at", Text, server_default=_NOW),
-    UniqueConstraint("site", "normalized_id"),
-    Index("idx_urls_performer", "performer_id"),
-    Index("idx_urls_normalized", "normalized_id"),
-    Index("idx_urls_site_performer", "site", "performer_id"),
-    sqlite_autoincrement=True,
-)
-
-aliases = Table(
-    "aliases",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    _performer(),
-    Column("alias", Text, nullable=False),
-    Column("source_endpoint", Text),
-    Column("created_at", Text, server_default=_NOW),
-    UniqueConstraint("performer_id", "alias"),
-    Index("idx_aliases_performer", "performer_id"),
-    Index("idx_aliases_alias", text("lower(alias)")),
-    sqlite_autoincrement=True,
-)
-
-faces = Table(
-    "faces",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    _performer(),
-    Column("facenet_index", Integer, nullable=False, unique=True),
-    Column("arcface_index", Integer, nullable=False, unique=True),
-    Column("image_url", Text),
-    Column("source_endpoint", Text, nullable=False),
-    Column("quality_score", Float),
-    Column("created_at", Text, server_default=_NOW),
-    Index("idx_faces_performer", "performer_id", "source_endpoint"),
-    sqlite_autoincrement=True,
-)
-
-merged_ids = Table(
-    "merged_ids",
-    metadata,
-    _performer(),
-    Column("merged_stashbox_id", Text, nullable=False),
-    Column("endpoint", Text, nullable=False),
-    Column("merged_at", Text, server_default=_NOW),
-    PrimaryKeyConstraint("endpoint", "merged_stashbox_id"),
-    Index("idx_merged_performer", "performer_id"),
-)
-
-
-def _body_marks(name: str) -> Table:
+def _vectors(name: str, *key: str) -> Table:
+    """Vectors of faces, float32 little-endian, L2 norm 1. ``model``: fingerprint of the pack that made them."""
     return Table(
         name,
         metadata,
-        Column("id", Integer, primary_key=True, autoincrement=True),
-        _performer(),
-        Column("location", Text),
-        Column("description", Text),
-        Column("source_endpoint", Text),
-        Column("created_at", Text, server_default=_NOW),
-        UniqueConstraint("performer_id", "location", "description"),
-        Index(f"idx_{name}_performer", "performer_id"),
-        sqlite_autoincrement=True,
+        Column("face_id", Integer, ForeignKey("faces.id", ondelete="CASCADE"), nullable=False),
+        Column("recogniser", Text, nullable=False),
+        Column("model", Text, nullable=False),
+        Column("vector", LargeBinary, nullable=False),
+        PrimaryKeyConstraint(*key),
     )
 
 
-tattoos = _body_marks("tattoos")
-piercings = _body_marks("piercings")
-
-scrape_progress = Table(
-    "scrape_progress",
-    metadata,
-    Column("source", Text, primary_key=True),
-    Column("last_processed_id", Text),
-    Column("last_processed_time", Text, server_default=_NOW),
-    Column("performers_processed", Integer, server_default=text("0")),
-    Column("faces_added", Integer, server_default=text("0")),
-    Column("errors", Integer, server_default=text("0")),
-)
-
-# --- ours -------------------------------------------------------------------------------------------------------------
-
-embeddings = Table(
-    "embeddings",
-    metadata,
-    Column("face_id", Integer, ForeignKey("faces.id", ondelete="CASCADE"), nullable=False),
-    Column("recogniser", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("vector", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("face_id", "recogniser"),
-)
-"""The vectors: float32 little-endian, L2 norm 1. ``model``: fingerprint of the pack that made it."""
+embeddings = _vectors("embeddings", "face_id", "recogniser")
+"""What the indices are made of, all of one pack."""
 
 face_details = Table(
     "face_details",
     metadata,
     Column("face_id", Integer, ForeignKey("faces.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("sha256", Text, nullable=False),
-    Column("box_px", JSON, nullable=False),
-    Column("landmarks_px", JSON, nullable=False),
-    Column("confidence", Float, nullable=False),
-    Column("yaw_deg", Float, nullable=False),
+    *_found(),
     Column("model", Text, nullable=False),
     Column("matched", Text),
     Column("page_url", Text),
@@ -211,7 +89,7 @@ images = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("source", Text, nullable=False),
-    _performer(),
+    performer_column(),
     Column("image_url", Text, nullable=False),
     Column("mode", Text),
     Column("sha256", Text),
@@ -253,7 +131,7 @@ lookups = Table(
     metadata,
     Column("source", Text, nullable=False),
     Column("mode", Text, nullable=False),
-    _performer(),
+    performer_column(),
     Column("outcome", Text, nullable=False),
     Column("detail", Text),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
@@ -271,7 +149,7 @@ profiles = Table(
     metadata,
     Column("source", Text, nullable=False),
     Column("source_id", Text, nullable=False),
-    _performer(),
+    performer_column(),
     Column("data", JSON, nullable=False),
     Column("updated", Text),
     Column("seen_at", Text, nullable=False),
@@ -317,7 +195,8 @@ meta = Table(
     Column("value", Text, nullable=False),
 )
 """``database_id``; ``salt`` of the forgotten; ``model``: fingerprint of the pack the vectors are of;
-``dim:<recogniser>``: its vectors' length."""
+``dim:<recogniser>``: its vectors' length; ``forgetting``: what of that is still to be done; ``jobdir:<path>``: job
+directories that lie elsewhere; ``export_version``: the last one given out."""
 
 forgotten = Table(
     "forgotten",
@@ -332,7 +211,7 @@ gone = Table(
     metadata,
     Column("source", Text, nullable=False),
     Column("source_id", Text, nullable=False),
-    _performer(),
+    performer_column(),
     Column("reason", Text, nullable=False),
     Column("found_at", Text, nullable=False),
     PrimaryKeyConstraint("source", "source_id"),
@@ -358,11 +237,7 @@ reembedded = Table(
     Column("reason", Text),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_try_at", Text),
-    Column("sha256", Text),
-    Column("box_px", JSON(none_as_null=True)),
-    Column("landmarks_px", JSON(none_as_null=True)),
-    Column("confidence", Float),
-    Column("yaw_deg", Float),
+    *_found(nullable=True),
     Column("quality_score", Float),
     Column("decided_at", Text, nullable=False),
     *_looks(),
@@ -371,26 +246,14 @@ reembedded = Table(
 """Faces on their way to another model pack, whose fingerprint is ``model``: ``done`` (where it was found is here, its
 vectors are in ``new_embeddings``), ``lost`` (``reason``) or ``failed`` (to be tried again). Empty but for that time."""
 
-new_embeddings = Table(
-    "new_embeddings",
-    metadata,
-    Column("face_id", Integer, ForeignKey("faces.id", ondelete="CASCADE"), nullable=False),
-    Column("recogniser", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("vector", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("face_id", "model", "recogniser"),
-)
+new_embeddings = _vectors("new_embeddings", "face_id", "model", "recogniser")
 """Vectors of a pack that the database is not of yet; as ``embeddings``, which they replace all at once."""
 
 candidates = Table(
     "candidates",
     metadata,
     Column("image_id", Integer, ForeignKey("images.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("sha256", Text, nullable=False),
-    Column("box_px", JSON, nullable=False),
-    Column("landmarks_px", JSON, nullable=False),
-    Column("confidence", Float, nullable=False),
-    Column("yaw_deg", Float, nullable=False),
+    *_found(),
     Column("quality_score", Float, nullable=False),
     Column("model", Text, nullable=False),
     Column("seen_face", Integer),

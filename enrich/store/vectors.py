@@ -1,4 +1,4 @@
-"""Reads vectors out of the database by the ten thousand: for indices, and to compare these with it."""
+"""Reads vectors out of the database by the ten thousand: for indices and exports, and to compare these with it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ CHUNK = 4096
 """Vectors read at a time: 8 MB of 512 numbers."""
 
 IDS_AT_ONCE = 65_536
+
+NORM_TOLERANCE = 1e-3
+"""How far from 1 the length of a unit vector may be: float32 sums over 512 numbers, not another scale."""
 
 Chunk = tuple[npt.NDArray[np.int64], FloatArray]
 """Face ids (n,) and their vectors, float32 (n, dim)."""
@@ -84,6 +87,19 @@ def _chunks(connection: Connection, spec: IndexSpec, ids: npt.NDArray[np.int64])
             rows = [row for row in rows if row[0] in chosen]
         for face, blob in rows:
             if len(blob) != 4 * spec.dim:
-                raise StoreError(f"face {face}: its {spec.recogniser} vector has {len(blob)} bytes, not {4 * spec.dim}")
+                raise _damaged(face, spec, f"has {len(blob)} bytes, not {4 * spec.dim}")
         joined = bytearray().join([blob for _, blob in rows])  # not bytes: Voyager takes no read-only array
         yield chunk, np.frombuffer(joined, "<f4").reshape(chunk.size, spec.dim).astype(np.float32, copy=False)
+
+
+def require_unit(spec: IndexSpec, ids: npt.NDArray[np.int64], vectors: FloatArray) -> None:
+    """Raise StoreError for the first vector whose length is not 1: Voyager takes zeros and NaN without a word."""
+    off = ~(np.abs(np.linalg.norm(vectors, axis=1) - 1.0) <= NORM_TOLERANCE)  # NaN is off too
+    if off.any():
+        raise _damaged(int(ids[off][0]), spec, "has not the length 1")
+
+
+def _damaged(face: int, spec: IndexSpec, how: str) -> StoreError:
+    return StoreError(
+        f"face {face}: its {spec.recogniser} vector is damaged, it {how}; `scrapy forget --face {face}` removes it"
+    )

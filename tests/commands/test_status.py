@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from scrapy.settings import Settings
 
-from enrich.commands.status import Command
+from enrich.commands.status import Command, show
 from enrich.items import ImageRef, Performer, RejectedImage
 from enrich.store.database import database_url, open_database, write
-from enrich.store.faces import reject_image
 from enrich.store.performers import save_performer
 from enrich.store.runs import finish_run, start_run
+from enrich.store.status import SourceStatus, Status
+from tests.store.one_picture import reject_image
 
 REPO = Path(__file__).parents[2]
 
@@ -105,3 +111,49 @@ def test_what_is_no_database_is_one_line_and_exit_code_1(tmp_path: Path, capsys:
     assert scrapy_status(tmp_path) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "not a database" in line
+
+
+def test_a_line_that_is_too_long_breaks_between_two_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    names = (
+        "image_too_small face_too_small low_confidence extreme_angle multi_face no_face not_an_image duplicate_image "
+        "not_found no_match blocked"
+    )
+    reasons = {name: 20 - number for number, name in enumerate(names.split())}
+    show(Status(database="performers.db", sources=(SourceStatus(source="stashdb", mode="api", reasons=reasons),)))
+    lines = capsys.readouterr().out.splitlines()
+    first = next(number for number, line in enumerate(lines) if "rejected because" in line) + 1
+    listed = " ".join(line.removeprefix("stashdb").strip() for line in lines[first:])
+    assert listed == ", ".join(f"{number} {reason}" for reason, number in reasons.items())
+    assert len(lines) == first + 2
+    assert lines[-1].split()[0].isdecimal()
+
+
+def test_a_narrow_terminal_cuts_off_nothing(data_dir: Path) -> None:
+    ours, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 40, 0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-m", "scrapy", "status"],
+        cwd=REPO,
+        env={**os.environ, "ENRICH_DATA_DIR": str(data_dir), "TERM": "dumb"},
+        stdout=terminal,
+    ) as process:
+        os.close(terminal)
+        said = b""
+        with suppress(OSError):  # EIO: the other side is closed
+            while read := os.read(ours, 4096):
+                said += read
+    os.close(ours)
+    assert process.returncode == 0
+    (row,) = (line.split() for line in said.decode().splitlines() if line.startswith("stashdb  degraded"))
+    assert row[:9] == ["stashdb", "degraded", "1", "0", "0", "1", "0", "0", "0"]
+    assert "…" not in said.decode()
+
+
+def test_faces_in_doubt_are_said_in_words_and_summed_over_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = (SourceStatus(source=name, mode="url", waiting=1) for name in ("iafd", "babepedia"))
+    show(Status(database="performers.db", sources=(one,)))
+    said = capsys.readouterr().out
+    assert "iafd:url  1 kept back until there are others to compare with" in said
+    assert "\nall" not in said
+    show(Status(database="performers.db", sources=(one, other)))
+    assert "\nall            2 kept back" in capsys.readouterr().out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,12 +15,15 @@ from sqlalchemy import Engine, text
 
 from enrich.items import BodyMark, EmbeddedImage, Face, FailedImage, FloatArray, ImageRef, Performer, RejectedImage
 from enrich.store.database import database_url, open_database, write
-from enrich.store.faces import fail_image, reject_image, save_face
 from enrich.store.ledger import Decision, Limits
+from enrich.store.library import Library
 from enrich.store.performers import SavedPerformer, save_performer
+from enrich.store.writer import Writer
+from tests.store.one_picture import fail_image, reject_image, save_face
 
 if TYPE_CHECKING:
     from tests.store.exporting import World
+    from tests.store.taking import Taking
 
 T = TypeVar("T")
 
@@ -135,6 +138,43 @@ def store(tmp_path: Path, empty_database: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
+def library(store: Store) -> Iterator[Library]:
+    """Reads of the store: two faces of a source and three in all; an answer stands for thirty days."""
+    made = Library(store.engine, limits=Limits(source=2, total=3), refresh_after=timedelta(days=30))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def three(store: Store) -> Store:
+    """A database with three faces of one performer, made with one pack."""
+    store.save()
+    for number in (1, 2, 3):
+        store.face(f"https://img.example/{number}.jpg", seed=number)
+    return store
+
+
+@pytest.fixture
+def index_dir(store: Store) -> Path:
+    """The folder of the store's indices."""
+    return store.folder / "index"
+
+
+@pytest.fixture
+def voy(index_dir: Path) -> Path:
+    """The index of SFace's vectors."""
+    return index_dir / "face_sface.voy"
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[Writer]:
+    """The writer of a new database."""
+    made = Writer.acquire(database_url(tmp_path))
+    yield made
+    made.release()
+
+
+@pytest.fixture
 def vector() -> Callable[..., FloatArray]:
     """A random unit vector for a seed: ``vector(7, dim=16)``."""
     return unit
@@ -172,3 +212,11 @@ def nobody(tmp_path: Path, empty_database: Path) -> Iterator[World]:
     made = World(tmp_path / "data")
     yield made
     made.engine.dispose()
+
+
+@pytest.fixture
+def taking(store: Store, tmp_path: Path) -> Taking:
+    """A new database to take over into, and a folder for old data."""
+    from tests.store.taking import Taking
+
+    return Taking(store, tmp_path / "old")

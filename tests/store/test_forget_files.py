@@ -20,7 +20,6 @@ import voyager
 from enrich.errors import StoreError
 from enrich.store.backup import back_up
 from enrich.store.database import open_database, write
-from enrich.store.faces import save_face
 from enrich.store.forgetting.files import (
     Finished,
     Places,
@@ -38,6 +37,7 @@ from enrich.store.performers import save_performer
 from enrich.store.release.export import export
 from enrich.store.release.folder import claimed
 from enrich.store.runs import finish_run, start_run
+from tests.store.one_picture import save_face
 
 UUID = "00000000-0000-4000-8000-00000000000a"
 NAMES = ("Jané Exampla", "Yana Beispiel")

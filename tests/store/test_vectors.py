@@ -71,6 +71,6 @@ def test_a_vector_of_another_length_is_said_with_its_face(ten: Any, monkeypatch:
     with (
         snapshot(ten.engine) as connection,
         reading(connection, SPEC, face_ids(connection, SPEC)) as chunks,
-        pytest.raises(StoreError, match="face 7: its sface vector has 8 bytes, not 64"),
+        pytest.raises(StoreError, match="face 7: its sface vector is damaged, it has 8 bytes, not 64"),
     ):
         list(chunks)

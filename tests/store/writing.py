@@ -20,7 +20,7 @@ from enrich.store.models import IndexSpec
 from enrich.store.runs import finish_run, start_run
 from enrich.store.writer import Writer
 from tests.store.conftest import Store
-from tests.store.judging import TRUST, near, terms
+from tests.store.judging.judged import TRUST, near, terms
 
 PERFORMERS = 50
 SOURCES = ("babepedia", "iafd", "freeones", "boobpedia")
@@ -54,8 +54,13 @@ def forked() -> ForkServerContext:
 
 
 def begin_together(barrier: Barrier) -> None:
-    """Have ``write_faces`` begin only when all processes are there."""
+    """Have this process begin only when all are there."""
     _start.append(barrier)
+
+
+def wait_for_the_others() -> None:
+    """Wait until all processes are there."""
+    _start[0].wait(60)
 
 
 def picture(store: Store, who: str, number: int) -> EmbeddedImage:
@@ -70,7 +75,7 @@ def write_faces(folder: Path, who: str, faces: int) -> list[Told]:
     """Write so many pictures as a crawl of each source does, then bring the index up to date."""
     store = Store.__new__(Store)  # only what makes pictures is needed of it
     writer = Writer.acquire(database_url(folder))
-    _start[0].wait(60)
+    wait_for_the_others()
     runs = {source: writer.submit(partial(start_run, source=source, mode="url")).result() for source in SOURCES}
     told: list[Told] = []
     waiting: deque[tuple[EmbeddedImage, Future[Decision]]] = deque()
@@ -101,7 +106,7 @@ def write_of_trust(folder: Path, source: str, performers: int) -> list[Told]:
     if not trusted:
         faces["other"] = near(aside)
     told = []
-    _start[0].wait(60)
+    wait_for_the_others()
     for number in range(performers):
         performer = performers - number if trusted else 1 + number
         waiting = []

@@ -20,7 +20,7 @@ from enrich.store.forgetting.files import owe
 from enrich.store.forgetting.forgotten import is_remembered, link_marks, mark, remember, salt_of
 from enrich.store.forgetting.traces import chunks, delete_performers
 from enrich.store.judging.copies import pictures_copying
-from enrich.store.ledger import known_performer
+from enrich.store.ledger import known_performer, recount
 from enrich.store.schema import (
     aliases,
     candidates,
@@ -153,13 +153,6 @@ def forget_faces(tx: Connection, numbers: Sequence[int], *, now: datetime | None
     if found:
         owe(tx)
     return found
-
-
-def recount(tx: Connection, numbers: Sequence[int], at: str) -> None:
-    """Make the face counts of performers true."""
-    true = select(func.count()).where(faces.c.performer_id == performers.c.id).scalar_subquery()
-    for chunk in chunks(numbers):
-        tx.execute(update(performers).where(performers.c.id.in_(chunk)).values(face_count=true, updated_at=at))
 
 
 def _marks(connection: Connection, numbers: Sequence[int]) -> Iterator[str]:

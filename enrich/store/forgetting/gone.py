@@ -37,7 +37,9 @@ def enter_gone(
     ours: int | None = tx.execute(held).scalar()
     if ours is None:
         return "unknown"
-    into = None if found.merged_into is None else known_performer(tx, found.source, found.merged_into)
+    into = None
+    if found.merged_into is not None and found.merged_into != found.source_id:
+        into = known_performer(tx, found.source, found.merged_into)
     if into is not None:
         take_over_merged(tx, found.source, into, (found.source_id,), at)
         derive(tx, into, priorities, at)

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Table, delete, func, or_, select, update
 from enrich.store.database import utc_text
 from enrich.store.derive import COLUMNS, derive
 from enrich.store.forgetting.files import owe
-from enrich.store.forgetting.forget import recount
 from enrich.store.forgetting.forgotten import mark, remember, salt_of
 from enrich.store.forgetting.traces import Traces, chunks, delete_performers
+from enrich.store.ledger import recount
 from enrich.store.schema import (
     aliases,
     external_urls,

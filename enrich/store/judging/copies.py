@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, or_, select
 
-from enrich.faces.versions import Likeness, look_of, similarity
+from enrich.faces.agreement import Vectors
+from enrich.faces.versions import Likeness, Look, look_of, similarity
 from enrich.items import EmbeddedImage, Reason
 from enrich.store.judging.album import Kept
 from enrich.store.judging.company import Company, Waiting
+from enrich.store.judging.keeping import grade
 from enrich.store.judging.known import Known
 from enrich.store.schema import images
 
@@ -29,13 +32,25 @@ def stored_copy(known: Known, performer: int, image: EmbeddedImage) -> Copied | 
     look = look_of(image.picture_hash, image.face.crop_hash)
     if look is None:
         return None
-    found = []
-    for theirs, face in look.near((face.look, face) for face in known.album(performer).values()):
-        vectors = known.company(performer, image.model).vectors(face.face_id)
-        how = None if vectors is None else look.likeness(theirs, similarity(image.vectors, vectors))
-        if how is not None:
-            found.append(Copied(face, how))
+
+    def vectors_of(face: int) -> Vectors | None:
+        return known.company(performer, image.model).vectors(face)  # read only where hashes are near
+
+    found = copies(look, image.vectors, known.album(performer).values(), vectors_of)
     return max(found, key=lambda one: (one.how.similarity, -one.face.face_id), default=None)
+
+
+def copies(
+    look: Look, vectors: Vectors, others: Iterable[Kept], vectors_of: Callable[[int], Vectors | None]
+) -> list[Copied]:
+    """Those of ``others`` that come from the same photograph as a face of this look and these vectors."""
+    found = []
+    for theirs, other in look.near((other.look, other) for other in others):
+        its = vectors_of(other.face_id)
+        how = None if its is None else look.likeness(theirs, similarity(vectors, its))
+        if how is not None:
+            found.append(Copied(other, how))
+    return found
 
 
 def waiting_copy(company: Company, image: EmbeddedImage) -> tuple[Waiting, Likeness] | None:
@@ -56,6 +71,11 @@ def waiting_copy(company: Company, image: EmbeddedImage) -> tuple[Waiting, Liken
         if how is not None:
             return one, how
     return None
+
+
+def preferred(image: EmbeddedImage) -> tuple[int, str]:
+    """Of two versions that could wait the one of the lower value does: so it does not matter which came first."""
+    return -grade(image.quality), image.ref.image_url
 
 
 def pictures_copying(tx: Connection, performer: int, face_id: int, source: str, image_url: str | None) -> list[int]:

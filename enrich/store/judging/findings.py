@@ -25,9 +25,7 @@ from enrich.store.judging.terms import Terms
 from enrich.store.judging.trust import Judging
 from enrich.store.ledger import LONGEST_RETRY_SECONDS, NO_LIMITS, Decision, Limits, retry_seconds
 from enrich.store.runs import Run
-
-NORM_TOLERANCE = 1e-3
-"""How far from 1 the length of a unit vector may be: float32 sums over 512 numbers, not another scale."""
+from enrich.store.vectors import NORM_TOLERANCE
 
 _FLOAT32 = np.dtype(np.float32)
 

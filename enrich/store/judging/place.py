@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from enrich.faces.versions import Likeness, similarity
@@ -11,6 +11,7 @@ from enrich.items import EmbeddedImage, Reason
 from enrich.store.judging.album import Kept, session
 from enrich.store.judging.barred import copied_face, known_otherwise
 from enrich.store.judging.batch import Batch
+from enrich.store.judging.company import Company
 from enrich.store.judging.copies import as_copy, stored_copy
 from enrich.store.judging.keeping import Entry, goes_for, grade
 from enrich.store.judging.picture import Picture
@@ -68,30 +69,40 @@ def find_place(
 
 def fill_place(batch: Batch, place: Place, picture: Picture, image: EmbeddedImage, run: Run | None, at: str) -> int:
     """Store the face there, and take the one away whose place it was; the new one's id."""
-    known, performer, old = batch.known, picture.performer, place.instead_of
-    rows = {} if old is None else known.pictures_of_faces(performer)
+    performer, old = picture.performer, place.instead_of
     new = batch.add_face(image, performer, at)
     if old is None:
         return new
-    batch.remove_face(performer, old.face_id, old.source, old.sha256, at)
     batch.replaced += 1
-    row = rows.get(old.face_id)
-    if row is None:  # taken over from elsewhere: no crawl has ever asked for it
-        return new
-    for one in [one for one in known.waiting(performer, image.model) if one.picture is row]:  # it stood unconfirmed
-        known.waiting(performer, image.model).remove(one)
-        batch.end_wait(one)
-    if place.version is not None and _is_suspicious(row):
-        picture.detail = row.detail  # it is the same face, and just as far from the others
-    row.face_id, row.decided_at, row.error, row.next_try_at = None, at, None, None
+    company = batch.known.company(performer, image.model)
     if place.version is not None:
+        row = batch.known.pictures_of_faces(performer).get(old.face_id)
+        if row is not None and _is_suspicious(row):
+            picture.detail = row.detail  # it is the same face, and just as far from the others
         said = as_copy(performer, new, image.ref.source, image.ref.image_url, place.version)
-        row.turn_down(place.version.reason, json.dumps(said))
+        take_away(batch, company, old, place.version.reason, said, run, at)
     elif place.limit is not None:
-        row.turn_down(place.limit, json.dumps({"replaced_by_face": new}))
+        take_away(batch, company, old, place.limit, {"replaced_by_face": new}, run, at)
+    return new
+
+
+def take_away(
+    batch: Batch, company: Company, face: Kept, reason: Reason, said: Mapping[str, object], run: Run | None, at: str
+) -> None:
+    """Take a face away, and turn its picture down for this reason, if the ledger has it; ``said``: the detail."""
+    performer = company.performer
+    row = batch.known.pictures_of_faces(performer).get(face.face_id)
+    unconfirmed = company.unconfirmed().get(face.face_id)
+    batch.remove_face(performer, face.face_id, face.source, face.sha256, at)
+    if unconfirmed is not None:
+        company.waiting.remove(unconfirmed)
+        batch.end_wait(unconfirmed)
+    if row is None:  # taken over from elsewhere: no crawl has ever asked for it
+        return
+    row.face_id, row.decided_at, row.error, row.next_try_at = None, at, None, None
+    row.turn_down(reason, json.dumps(said))
     batch.decide(row)
     batch.count_face(row, run, at, faces=-1)
-    return new
 
 
 def _gives_way(

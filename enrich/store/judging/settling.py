@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enrich.items import EmbeddedImage, ImageRef, Reason
 from enrich.store.judging.batch import Batch
 from enrich.store.judging.company import Company, Waiting
-from enrich.store.judging.copies import as_copy, stored_copy, waiting_copy
-from enrich.store.judging.keeping import grade
+from enrich.store.judging.copies import as_copy, preferred, stored_copy, waiting_copy
 from enrich.store.judging.picture import Picture
 from enrich.store.judging.place import fill_place, find_place
 from enrich.store.judging.terms import Terms
@@ -44,9 +43,7 @@ class Settling:
         one = company.unconfirmed().get(face)
         if one is None:
             return
-        self._end(company, one)
-        one.picture.detail = None
-        self.batch.decide(one.picture)
+        make_sure(self.batch, company, one)
         for other in company.waiting:
             if other.seen_face is not None:  # there was no such face to compare with
                 other.seen_face = 0
@@ -67,7 +64,7 @@ class Settling:
             return False
         other, how = found
         performer, theirs, ours = picture.performer, other.picture.ref, image.ref
-        if _preferred(other.image) <= _preferred(image):
+        if preferred(other.image) <= preferred(image):
             picture.turn_down(how.reason, json.dumps(as_copy(performer, None, theirs.source, theirs.image_url, how)))
             return True
         self._turn_down(other, how.reason, as_copy(performer, None, ours.source, ours.image_url, how))
@@ -116,6 +113,9 @@ class Settling:
         return self.terms.trust(one.picture.ref.source)
 
 
-def _preferred(image: EmbeddedImage) -> tuple[int, str]:
-    """Of two versions that could wait the one of the lower value does: so it does not matter which came first."""
-    return -grade(image.quality), image.ref.image_url
+def make_sure(batch: Batch, company: Company, one: Waiting) -> None:
+    """A face that stood unconfirmed is surely the performer's."""
+    company.waiting.remove(one)
+    batch.end_wait(one)
+    one.picture.detail = None
+    batch.decide(one.picture)

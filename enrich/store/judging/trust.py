@@ -26,7 +26,7 @@ from enrich.faces.agreement import (
 from enrich.items import EmbeddedImage, Reason
 from enrich.store.judging.company import Company, Waiting
 from enrich.store.judging.picture import Picture
-from enrich.store.judging.settling import Settling
+from enrich.store.judging.settling import Settling, make_sure
 
 GATHERED = {"gathered": True}
 """The ledger's word on a picture that is not judged before the others of its source are there."""
@@ -89,32 +89,43 @@ class Judging(Settling):
         self._settle_copies(company)
         while self._confirm(company) or self._take_one(company) or self._take_group(company, forced):
             pass
+        if company.existing() is None:  # nobody was compared, and nobody has to be until there is another face
+            for one in company.waiting:
+                if self._trust(one) is not None and one.seen_face not in (None, company.newest):
+                    self._seen(company, one)
 
     def _confirm(self, company: Company) -> bool:
-        """Compare faces that stand unconfirmed with sure ones, source by source; whether anything changed."""
+        """Compare faces that stand unconfirmed with sure ones, source by source; whether anything changed.
+
+        Group by group: a source may have several, if two performers became one.
+        """
         existing = company.existing()
         if existing is None:
             return False
-        for source, group in _by_source(one for one in company.waiting if one.unconfirmed):
-            agreed = agree_together([one.image.vectors for one in group], existing, self.terms.rule)
-            for one in group:
-                if agreed:
-                    self._end(company, one)
-                    one.picture.detail = None
-                    self.batch.decide(one.picture)
-                    continue
-                face = one.picture.face_id
-                assert face is not None
-                one.picture.face_id = None
-                self._turn_down(one, "suspicious_cluster", {"source": source, "contradicted": True})
-                ref, sha256 = one.picture.ref, one.image.sha256
-                self.batch.remove_face(company.performer, face, ref.source, sha256, self.at)
-                self.batch.count_face(one.picture, self.run, self.at, faces=-1)
-                one.seen_face = company.newest
-                self.batch.wait(one)
-                self.taken_away += 1
+        for _, of_source in _by_source(one for one in company.waiting if one.unconfirmed):
+            groups = grouped([one.image.vectors for one in of_source], self.terms.rule)
+            for number in sorted(set(groups)):
+                group = [one for one, its in zip(of_source, groups, strict=True) if its == number]
+                if agree_together([one.image.vectors for one in group], existing, self.terms.rule):
+                    for one in group:
+                        make_sure(self.batch, company, one)
+                else:
+                    self._take_back(company, group)
             return True
         return False
+
+    def _take_back(self, company: Company, group: Sequence[Waiting]) -> None:
+        """Take faces away that stood unconfirmed; they wait again."""
+        for one in group:
+            face = one.picture.face_id
+            assert face is not None
+            one.picture.face_id = None
+            ref, sha256 = one.picture.ref, one.image.sha256
+            self._turn_down(one, "suspicious_cluster", {"source": ref.source, "contradicted": True})
+            self.batch.remove_face(company.performer, face, ref.source, sha256, self.at)
+            self.batch.count_face(one.picture, self.run, self.at, faces=-1)
+            self._seen(company, one)
+            self.taken_away += 1
 
     def _take_one(self, company: Company) -> bool:
         """Take the nearest waiting face of a source that is judged face by face, if it agrees; whether one was taken.
@@ -157,7 +168,7 @@ class Judging(Settling):
         stands = bool(new) and (
             agree_together([one.image.vectors for one in members], existing, self.terms.rule)
             if existing is not None
-            else self._stands_alone(company, source, members)
+            else self._stands_alone(company, members)
         )
         taken = False
         if stands:
@@ -176,12 +187,12 @@ class Judging(Settling):
                 self._seen(company, one)
         return taken
 
-    def _stands_alone(self, company: Company, source: str, members: Sequence[Waiting]) -> bool:
+    def _stands_alone(self, company: Company, members: Sequence[Waiting]) -> bool:
         """Whether faces may stand though no sure one is there: enough of them, from several galleries.
 
-        Where faces of another source stand unconfirmed already, these have to agree with them.
+        Where other faces stand unconfirmed already, these have to agree with them.
         """
-        others = [one.image.vectors for one in company.waiting if one.unconfirmed and one.picture.ref.source != source]
+        others = [one.image.vectors for one in company.waiting if one.unconfirmed and one not in members]
         if not may_stand_alone([one.picture.ref.gallery for one in members]):
             return False
         return not others or agree_together([one.image.vectors for one in members], stacked(others), self.terms.rule)

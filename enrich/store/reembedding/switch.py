@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +14,13 @@ from sqlalchemy.engine import make_url
 from enrich.errors import StoreError
 from enrich.store.backup import back_up
 from enrich.store.database import sqlite_path, utc_text, write
+from enrich.store.index_files import index_path, is_of, remove
 from enrich.store.judging.copies import pictures_copying
 from enrich.store.judging.waiting import FOUND, fetch_waiting_anew, renew_unconfirmed
+from enrich.store.ledger import recount
 from enrich.store.models import IndexSpec, bind_model, database_id, index_specs
 from enrich.store.reembedding.reembed import abandon, progress
-from enrich.store.schema import embeddings, face_details, faces, images, new_embeddings, performers, reembedded
+from enrich.store.schema import embeddings, face_details, faces, images, new_embeddings, reembedded
 
 FINAL = ("not_found", "image_too_large", "no_face")
 """Losses that are the ledger's last word on a picture; after any other it is fetched and judged anew."""
@@ -70,17 +71,11 @@ def remove_leftovers(engine: Engine, index_dir: Path, specs: Sequence[IndexSpec]
     """Remove the index files of recognisers that this database has no vectors of any more; return them."""
     with engine.connect() as connection:
         name = database_id(connection)
-    known = {f"face_{spec.recogniser}.voy" for spec in specs}
+    known = {index_path(index_dir, spec.recogniser) for spec in specs}
     removed = []
     for path in sorted(index_dir.glob("face_*.voy")):
-        passport = path.with_suffix(".json")
-        try:
-            ours = path.name not in known and json.loads(passport.read_text("utf-8")).get("database") == name
-        except (OSError, ValueError, AttributeError):
-            continue  # nobody knows whose it is
-        if ours:
-            path.unlink()
-            passport.unlink()
+        if path not in known and is_of(path, name):
+            remove(path)
             path.with_suffix(".lock").unlink(missing_ok=True)
             removed.append(path)
     return removed
@@ -152,9 +147,7 @@ def _drop_rest(tx: Connection, model: str, at: str) -> None:
             )
     owners = list(tx.execute(select(faces.c.performer_id).where(gone).distinct()).scalars())
     tx.execute(delete(faces).where(gone))  # vectors and details go with them
-    counted = select(func.count()).where(faces.c.performer_id == performers.c.id).scalar_subquery()
-    for owner in owners:
-        tx.execute(update(performers).where(performers.c.id == owner).values(face_count=counted, updated_at=at))
+    recount(tx, owners, at)
 
 
 def _exchange(tx: Connection, model: str) -> None:

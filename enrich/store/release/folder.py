@@ -135,7 +135,7 @@ def _locked(lock: Path, seconds: float) -> Iterator[None]:
     while (descriptor := _try_lock(lock)) is None:
         if time.monotonic() > until:
             raise StoreError(f"{lock}: another process has held it for {seconds:.0f} s; run this again")
-        time.sleep(0.1)
+        time.sleep(0.1)  # flock waits for ever or not at all
     try:
         yield
     finally:

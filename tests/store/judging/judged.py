@@ -19,6 +19,7 @@ TRUST: Mapping[str, Any] = {
     "elitebabes": "low",
 }  # fmt: skip
 DIM = 16
+ACCEPTED = ("accepted", None)
 
 
 def terms(limits: Limits | None = None, **trust: Any) -> Terms:
