@@ -18,12 +18,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.crawling import REPO
 from enrich.items import ImageRef
 from enrich.store.database import database_url, open_database, utc_text
 from enrich.store.ledger import Limits
 from enrich.store.library import Library
 
-REPO = Path(__file__).resolve().parent.parent
 IMAGES = int(os.environ.get("BENCH_LEDGER", "1000000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 

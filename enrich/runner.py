@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from scrapy import Spider, signals
@@ -25,11 +23,13 @@ from scrapy.crawler import Crawler
 from enrich.errors import ConfigError, CredentialError, EnrichError
 from enrich.middlewares.credentials import key_of
 from enrich.spiders.browser import check_browser
-from enrich.spiders.source import sources_of
+from enrich.spiders.source import SourceSpider, sources_of
 
 if TYPE_CHECKING:
     from scrapy.crawler import AsyncCrawlerProcess
     from scrapy.settings import Settings
+
+    from enrich.spiders.arguments import Arguments
 
 DONE, FAILED, DEGRADED = 0, 1, 3
 """The exit codes of the contract."""
@@ -38,8 +38,6 @@ CLEAN_REASONS = frozenset({"finished", "shutdown"})
 DATABASE_FAILED = "database_failed"
 MODELS_FAILED = "models_failed"
 FAILED_REASONS = frozenset({"credentials_refused", DATABASE_FAILED, MODELS_FAILED, "jobdir_unwritable", "start_error"})
-_YOUNG_OBJECTS = 10_000
-"""So many more than before, and Python looks for garbage among them; 700 as it comes, less than one page makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +55,20 @@ class StoppableCrawler(Crawler):
     not wait for one that is closing already.
     """
 
-    def __init__(self, spidercls: type[Spider], settings: Settings) -> None:
+    def __init__(self, spidercls: type[Spider], settings: Settings, opening: asyncio.Lock) -> None:
         super().__init__(spidercls, settings)
+        self.opening = opening
         self.opened = asyncio.Event()
         self.closed = asyncio.Event()
         self.told_to_stop = False
 
     async def crawl_async(self, *args: Any, **kwargs: Any) -> None:
-        self.signals.connect(self._open, signals.engine_started)
+        self.signals.connect(self.opened.set, signals.engine_started)
         try:
+            assert issubclass(self.spidercls, SourceSpider)
+            arguments = self.spidercls.read_arguments(kwargs)
+            async with self.opening:  # the next one opens in another turn of the event loop
+                await asyncio.to_thread(_make_ready, self.settings, self.spidercls.name, arguments)
             await super().crawl_async(*args, **kwargs)
             await self.closed.wait()
         finally:
@@ -86,10 +89,6 @@ class StoppableCrawler(Crawler):
     def _is_closing(self) -> bool:
         slot = self.engine._slot if self._engine is not None else None
         return slot is None or slot.closing is not None
-
-    def _open(self) -> None:
-        self.opened.set()
-        _spare_the_collector()
 
     def _create_engine(self) -> ExecutionEngine:
         return ExecutionEngine(self, self._engine_closed)
@@ -126,16 +125,6 @@ class Outcome:
         return DONE
 
 
-@cache  # once a process is enough
-def _spare_the_collector() -> None:
-    """Keep Python's collector of garbage from going through all modules and models again and again: they stay.
-
-    It runs in whichever thread makes the last straw, the event loop's most of all, and holds all others meanwhile.
-    """
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
-
-
 def preflight(process: AsyncCrawlerProcess, jobs: Sequence[Job]) -> None:
     """Find out before anything is opened or written whether the jobs can start.
 
@@ -159,7 +148,7 @@ def preflight(process: AsyncCrawlerProcess, jobs: Sequence[Job]) -> None:
                 problems.append(str(error))
     if problems:
         raise CredentialError("\n".join(problems))
-    pack_for(process.settings)
+    process.settings.set("ENRICH_PACK", pack_for(process.settings), priority="cmdline")
 
 
 def run_phases(process: AsyncCrawlerProcess, phases: Sequence[Sequence[Job]]) -> list[Outcome]:
@@ -183,15 +172,22 @@ def run_phases(process: AsyncCrawlerProcess, phases: Sequence[Sequence[Job]]) ->
 
 
 async def _run_all(process: AsyncCrawlerProcess, phases: Sequence[Sequence[Job]], outcomes: list[Outcome]) -> None:
+    opening = asyncio.Lock()
     for phase in phases:
         crawls = []
         for job in phase:
             outcome = Outcome(job.source)
             outcomes.append(outcome)
-            crawls.append(_run_one(process, job, outcome))
+            crawls.append(_run_one(process, job, outcome, opening))
         await asyncio.gather(*crawls)
         if any(map(_is_the_last, outcomes)):
             return
+
+
+def _make_ready(settings: Settings, source: str, arguments: Arguments) -> None:
+    from enrich.pipelines.ready import make_ready  # imports the store: in the thread, too
+
+    make_ready(settings, source, arguments)
 
 
 def _is_the_last(outcome: Outcome) -> bool:
@@ -202,9 +198,9 @@ def _is_the_last(outcome: Outcome) -> bool:
     return crawler.told_to_stop or _stats(crawler).get("finish_reason") in (DATABASE_FAILED, MODELS_FAILED)
 
 
-async def _run_one(process: AsyncCrawlerProcess, job: Job, outcome: Outcome) -> None:
+async def _run_one(process: AsyncCrawlerProcess, job: Job, outcome: Outcome, opening: asyncio.Lock) -> None:
     try:
-        outcome.crawler = StoppableCrawler(process.spider_loader.load(job.source), process.settings)
+        outcome.crawler = StoppableCrawler(process.spider_loader.load(job.source), process.settings, opening)
         await process.crawl(outcome.crawler, **job.arguments)
     except Exception as error:  # noqa: BLE001  # what ends one crawl must not end the others; it is printed at the end
         outcome.error = error

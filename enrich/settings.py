@@ -23,7 +23,7 @@ FLARESOLVERR_URL = os.environ.get("ENRICH_FLARESOLVERR_URL", "http://127.0.0.1:8
 FLARESOLVERR_MAX_SECONDS = 60.0  # how long one solve may take
 FLARESOLVERR_CONCURRENCY = 2  # solves at once, of all sources of the process
 FLARESOLVERR_COOLDOWN_SECONDS = 10.0  # between solves that fail, times their number
-EMBED_BATCH_SIZE = int(os.environ.get("ENRICH_EMBED_BATCH_SIZE", "8"))
+EMBED_BATCH_SIZE = os.environ.get("ENRICH_EMBED_BATCH_SIZE", 8)
 EMBED_DEVICE = os.environ.get("ENRICH_EMBED_DEVICE", "auto")
 EMBED_MAX_WAIT_SECONDS = 0.03
 IMAGE_MAX_PIXELS = 50_000_000  # larger pictures are refused from their header; decoding takes up to 24 bytes a pixel
@@ -53,6 +53,7 @@ DOWNLOADER_MIDDLEWARES = {
     "enrich.middlewares.browser.BrowserMiddleware": 820,
 }
 SPIDER_MIDDLEWARES = {
+    "enrich.middlewares.one_page.OnePageMiddleware": 900,  # next to the callbacks
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,  # would leave out long addresses without a word
 }
@@ -109,6 +110,7 @@ SCRAPER_SLOT_MAX_ACTIVE_SIZE = 32 * 2**20  # bytes of pictures in the pipeline b
 REMOTE_CONTROL_ENABLED = False
 TELNETCONSOLE_ENABLED = False
 LOG_LEVEL = "INFO"
+LOG_FORMATTER = "enrich.spiders.log.CrawlLog"
 DEFAULT_DROPITEM_LOG_LEVEL = "DEBUG"
 LOGSTATS_INTERVAL = 60.0
 MEMUSAGE_ENABLED = True

@@ -8,6 +8,7 @@ from scrapy.commands import crawl
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.exceptions import UsageError
 
+from enrich.commands.arguments import check_numbers, refuse_options
 from enrich.commands.forget import after_crawls
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, Job, complain, conclude, preflight, run_phases
@@ -26,12 +27,14 @@ class Command(crawl.Command):
         )
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        refuse_options(args)
         if len(args) != 1:
             raise UsageError("name exactly one source; `scrapy list` prints them")
         assert self.settings is not None
         assert isinstance(self.crawler_process, AsyncCrawlerProcess)
         job = Job(args[0], opts.spargs)
         try:
+            check_numbers(self.settings)
             preflight(self.crawler_process, [job])
         except EnrichError as error:
             complain(str(error))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from scrapy.commands import ScrapyCommand
 from scrapy.settings import SETTINGS_PRIORITIES, Settings
 
+from enrich.commands.arguments import check_numbers, refuse_arguments
 from enrich.config import Sources, load_sources
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, Job, Outcome, complain, exit_code, preflight, print_problems, run_phases
@@ -45,9 +46,11 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Fetch the models if they are missing, crawl, and show what came of it."""
+        refuse_arguments(args)
         settings = cast("Settings", self.settings)  # Scrapy sets them before it calls this
         arguments = dict(argument.partition("=")[::2] for argument in opts.spargs)
         try:
+            check_numbers(settings)
             prepare(settings)
             self.exitcode = demonstrate(settings, arguments, serve=opts.serve)
         except EnrichError as error:
@@ -87,11 +90,14 @@ def demonstrate(settings: Settings, arguments: dict[str, str], *, serve: bool) -
     from enrich.demo.running import running_world, write_sources
 
     folder = Path(settings["DATA_DIR"])
-    folder.mkdir(parents=True, exist_ok=True)
     with running_world(port=last_port(folder)) as world:
-        (folder / "world.json").write_text(json.dumps({"port": world.port}), encoding="utf-8")
         sources = folder / "sources.yaml"
-        write_sources(sources, world.base_url)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "world.json").write_text(json.dumps({"port": world.port}), encoding="utf-8")
+            write_sources(sources, world.base_url)
+        except OSError as error:
+            raise EnrichError(f"{folder}: cannot be written: {error.strerror}; set DATA_DIR") from error
         settings.set("SOURCES_FILE", str(sources), priority="cmdline")
         known = load_sources(sources)
         os.environ |= {box.api_key_env: KEY for box in known.stash_boxes if box.api_key_env}
@@ -106,7 +112,8 @@ def demonstrate(settings: Settings, arguments: dict[str, str], *, serve: bool) -
         summarise(settings, world, outcomes, seconds, dry_run="dry_run" in arguments)
         print_problems(outcomes)
         if serve:
-            serve_until_interrupted(folder, world)
+            print(by_hand(settings, world), flush=True)
+            wait_for_interrupt()
     return exit_code(outcomes)
 
 
@@ -132,7 +139,7 @@ def last_port(folder: Path) -> int:
     except OSError as error:
         raise EnrichError(
             f"port {port} on 127.0.0.1, where the demo's pictures were the last time, cannot be used "
-            f"({error.strerror}): end the program that has it, or delete {folder} to begin anew"
+            f"({os.strerror(error.errno or 0)}): end the program that has it, or delete {folder} to begin anew"
         ) from error
 
 
@@ -146,11 +153,13 @@ def summarise(
 
     asked = world.requests()
     pictures = sum(asked.get(path, 0) for path in world.world.pictures)
-    faces = sum(int(str(outcome.stats.get("enrich/faces/accepted", 0))) for outcome in outcomes)
-    skipped = sum(int(str(outcome.stats.get("ledger/skipped", 0))) for outcome in outcomes)
+    faces, later, skipped = (
+        sum(int(str(outcome.stats.get(name, 0))) for outcome in outcomes)
+        for name in ("enrich/faces/accepted", "enrich/faces/taken_later", "ledger/skipped")
+    )
     print(
         f"Crawl:  {seconds:.1f} s, {sum(asked.values())} requests, {pictures} pictures downloaded, "
-        f"{skipped} known already or without room, {faces} faces {'found' if dry_run else 'added'}"
+        f"{skipped} known already or without room, {faces + later} faces {'found' if dry_run else 'added'}"
     )
     if dry_run:
         print("Dry run: nothing was written.")
@@ -176,19 +185,23 @@ def summarise(
     )
 
 
-def serve_until_interrupted(folder: Path, world: RunningWorld) -> None:
-    """Tell how to crawl the world by hand, and wait for Ctrl-C."""
-    import signal
-
-    print(
+def by_hand(settings: Settings, world: RunningWorld) -> str:
+    """How to crawl the world from another terminal, into the same database with the same models."""
+    folder = Path(settings["DATA_DIR"])
+    return (
         f"\nThe world stays up at {world.base_url} until Ctrl-C. In another terminal:\n"
         f"  export ENRICH_SOURCES_FILE={folder / 'sources.yaml'} ENRICH_DATA_DIR={folder}\n"
         f"  export STASHDB_API_KEY={KEY} THEPORNDB_API_KEY={KEY} JAVSTASH_API_KEY={KEY}\n"
         f"  export PMVSTASH_API_KEY={KEY} FANSDB_API_KEY={KEY}\n"
-        f"  export ENRICH_MODEL_PACK=opencv_zoo ENRICH_MODELS_DIR=data/models\n"
-        f"  scrapy crawl stashdb",
-        flush=True,
+        f"  export ENRICH_MODEL_PACK={settings['MODEL_PACK']} ENRICH_MODELS_DIR={settings['MODELS_DIR']}\n"
+        f"  scrapy crawl stashdb"
     )
+
+
+def wait_for_interrupt() -> None:
+    """Return at Ctrl-C."""
+    import signal
+
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         signal.pause()

@@ -8,6 +8,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import BaseSettings
 
+from enrich.commands.arguments import check_numbers, refuse_arguments
 from enrich.commands.forget import after_crawls
 from enrich.config import Sources
 from enrich.errors import ConfigError, CredentialError, EnrichError
@@ -51,9 +52,11 @@ class Command(ScrapyCommand):
         group.add_argument("--dry-run", action="store_true", help="do everything but write")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        refuse_arguments(args)
         assert self.settings is not None
         assert isinstance(self.crawler_process, AsyncCrawlerProcess)
         try:
+            check_numbers(self.settings)
             sources = chosen(sources_of(self.settings), opts)
             self.crawler_process.settings.set("ENRICH_SOURCES", sources, priority="cmdline")
             phases = phases_of(sources, opts)
@@ -79,7 +82,7 @@ def chosen(sources: Sources, opts: argparse.Namespace) -> Sources:
         name, equals, number = choice.partition("=")
         if not equals:
             raise ConfigError(f"--source-max-faces {choice}: say it as NAME=N, such as stashdb=3")
-        limits[name] = whole_number("--source-max-faces", number)
+        limits[name] = whole_number("--source-max-faces", number, f"{name}={number}")
     total = None if opts.max_faces_total is None else whole_number("--max-faces-total", opts.max_faces_total)
     only = None if opts.sources is None else [name.strip() for name in opts.sources.split(",") if name.strip()]
     return sources.override(max_faces=limits, max_faces_total=total, disable=opts.disable_source, enable_only=only)
@@ -112,8 +115,8 @@ def give_each_a_job_directory(settings: BaseSettings) -> None:
         settings.set("JOBDIR", "auto", priority="cmdline")
 
 
-def whole_number(option: str, text: str) -> int:
-    """``text`` as a positive whole number. Raises ConfigError."""
+def whole_number(option: str, text: str, given: str | None = None) -> int:
+    """``text`` as a positive whole number. Raises ConfigError; ``given``: what the option was given, if it is more."""
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"{option} {text}: must be a whole number from 1 up")
+        raise ConfigError(f"{option} {given or text}: must be a whole number from 1 up")
     return int(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
+from enrich.commands.arguments import refuse_options
 from enrich.errors import EnrichError, StoreError
 from enrich.runner import FAILED, complain
 
@@ -57,6 +58,7 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Export; one line on stderr and exit code 1 where it could not be done, and DIR is as it was."""
+        refuse_options(args)
         if len(args) != 1:
             raise UsageError("say one folder: scrapy export DIR")
         settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
+from enrich.commands.arguments import refuse_options
 from enrich.config.model import near_match
 from enrich.errors import ConfigError, EnrichError, JobDirError, StoreError
 from enrich.runner import FAILED, complain
@@ -59,6 +60,7 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Do it; without a word of what, only what was left to be done."""
+        refuse_options(args)
         if bool(args or opts.source) + bool(opts.face) + opts.gone > 1:
             raise UsageError("one at a time: performers and a source, faces, or --gone")
         settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this

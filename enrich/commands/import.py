@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
+from enrich.commands.arguments import refuse_options
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, complain
 
@@ -50,8 +51,11 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Take it over, then bring the indices up to date."""
-        if len(args) != 1 or (opts.index_dir and opts.without_vectors):
-            raise UsageError
+        refuse_options(args)
+        if len(args) != 1:
+            raise UsageError("say one database: scrapy import PERFORMERS_DB")
+        if opts.index_dir and opts.without_vectors:
+            raise UsageError("--index-dir and --without-vectors do not go together")
         settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
         path = Path(args[0])
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from scrapy.commands import ScrapyCommand
 
+from enrich.commands.arguments import refuse_arguments
 from enrich.commands.forget import finish_forgetting
 from enrich.commands.reembed import add_options, check_options, reembed
 from enrich.errors import EnrichError
@@ -45,6 +46,7 @@ class Command(ScrapyCommand):
         """Do it, first what ``--rebuild`` or nothing asks, then ``--check``."""
         from enrich.store.database import database_exists, database_label, database_url
 
+        refuse_arguments(args)
         settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
         data_dir = settings["DATA_DIR"]
         index_dir = Path(data_dir) / "index"

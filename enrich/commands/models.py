@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
+from enrich.commands.arguments import refuse_options
 from enrich.commands.calibrate import add_options, calibrate_pack, check_options
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, complain
@@ -42,20 +43,20 @@ class Command(ScrapyCommand):
         add_options(parser)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        match args:
-            case ["list"]:
-                action = self._list
-            case ["pull", name]:
-                action = lambda: self._pull(name)  # noqa: E731
-            case ["check", name]:
-                action = lambda: self._check(name)  # noqa: E731
-            case ["calibrate", name]:
-                action = lambda: self._calibrate(name, opts)  # noqa: E731
-            case _:
-                raise UsageError("say one of: list, pull PACK, check PACK, calibrate PACK")
+        refuse_options(args)
         try:
-            check_options(opts, calibrating=args[0] == "calibrate")
-            action()
+            check_options(opts, calibrating=args[:1] == ["calibrate"])
+            match args:
+                case ["list"]:
+                    self._list()
+                case ["pull", name]:
+                    self._pull(name)
+                case ["check", name]:
+                    self._check(name)
+                case ["calibrate", name]:
+                    self._calibrate(name, opts)
+                case _:
+                    raise UsageError("say one of: list, pull PACK, check PACK, calibrate PACK")
         except EnrichError as error:
             complain(str(error))
             self.exitcode = FAILED

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from enrich.commands.arguments import check_numbers
 from enrich.errors import ConfigError, EnrichError, StoreError
 from enrich.runner import DEGRADED, DONE, Job, Outcome, exit_code, preflight, print_problems, run_phases
 
@@ -100,6 +101,7 @@ def reembed(settings: BaseSettings, url: str, index_dir: Path, opts: argparse.Na
     from enrich.store.index import IndexSpec
     from enrich.store.reembedding.reembed import abandon, begin
 
+    check_numbers(settings)
     pack = pack_for(settings)
     engine = open_database(url)
     try:

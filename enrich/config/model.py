@@ -186,17 +186,21 @@ class Sources:
         disable: Iterable[str] = (),
         enable_only: Iterable[str] | None = None,
     ) -> Sources:
-        """Return these sources with what a command line asks for; raises ConfigError naming everything wrong.
+        """Return these sources with what a command line asks for; raises ConfigError naming every option that is wrong.
 
         ``enable_only`` turns exactly these on (``all``: every one), ``disable`` turns off what is then on.
         """
         off = set(disable)
         only = None if enable_only is None else set(enable_only)
-        asked = (("max_faces", max_faces), ("disable", off), ("enable_only", (only or set()) - {"all"}))
+        asked = (
+            ("--source-max-faces", max_faces),
+            ("--disable-source", off),
+            ("--sources", (only or set()) - {"all"}),
+        )
         problems = [f"{what}: {problem}" for what, names in asked for name in names if (problem := self._unknown(name))]
-        problems += [f"max_faces: {name}={n} should be 0 or more" for name, n in max_faces.items() if n < 0]
+        problems += [f"--source-max-faces {name}={n}: should be 0 or more" for name, n in max_faces.items() if n < 0]
         if max_faces_total is not None and max_faces_total < 0:
-            problems.append(f"max_faces_total: {max_faces_total} should be 0 or more")
+            problems.append(f"--max-faces-total {max_faces_total}: should be 0 or more")
         if problems:
             raise ConfigError("\n".join(sorted(problems)))
 
@@ -214,4 +218,4 @@ class Sources:
     def _unknown(self, name: str) -> str | None:
         if name in self.sources:
             return None
-        return f"unknown source {name!r}; {self.path} has {', '.join(self.sources)}{near_match(name, self.sources)}"
+        return f"unknown source {name!r}; in {self.path}: {', '.join(self.sources)}{near_match(name, self.sources)}"

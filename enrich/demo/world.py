@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from enrich.demo.cast import cast
+from enrich.demo.profiles import lookups
 from enrich.demo.sites import further_records, reference_sites, stash_records, theporndb_records
 from enrich.demo.truth import ABSENT, ACCEPTED, Drawing, Lookup, Page, Picture, Record, Verdict, World
 
@@ -44,5 +45,5 @@ def build_world(seed: int = SEED, performers: int = 30) -> World:
             *further_records.records(people, seed),
         ),
         pages=tuple(page for found in pages.values() for page in found),
-        lookups=tuple(lookup for site in reference_sites() for lookup in site.lookups(people, pages[site.NAME])),
+        lookups=tuple(lookup for site in reference_sites() for lookup in lookups(site.PLAN, people, pages[site.NAME])),
     )

@@ -21,6 +21,7 @@ from scrapy.settings import BaseSettings
 from enrich import __version__
 from enrich.errors import JobDirError
 from enrich.extensions.run import RunExtension
+from enrich.spiders.arguments import Arguments
 from enrich.spiders.source import SourceSpider
 from enrich.store.database import database_url
 from enrich.store.jobs import JobDir
@@ -56,7 +57,7 @@ class JobDirGuard:
         spider, settings = crawler.spider, crawler.settings
         if not isinstance(spider, SourceSpider):
             raise NotConfigured
-        path = job_dir_of(settings, spider)
+        path = job_dir_of(settings, spider.name, spider.arguments)
         settings.set("JOBDIR", None if path is None else str(path), priority="cmdline")
         if path is None:
             raise NotConfigured
@@ -123,17 +124,17 @@ class JobDirGuard:
             self.job.release()
 
 
-def job_dir_of(settings: BaseSettings, spider: SourceSpider) -> Path | None:
-    """The crawl's job directory. ``auto``: one for each source and mode, none where there is nothing to go on with."""
+def job_dir_of(settings: BaseSettings, source: str, arguments: Arguments) -> Path | None:
+    """A crawl's job directory. ``auto``: one for each source and mode, none where there is nothing to go on with."""
     given = settings.get("JOBDIR")
-    if not given or spider.dry_run:
+    if not given or arguments.dry_run:
         return None
     if given != AUTO:
         return Path(given)
-    if spider.performer is not None:
+    if arguments.performer is not None:
         return None
     jobs = settings.get("JOBS_DIR") or Path(settings["DATA_DIR"]) / "jobs"
-    return Path(jobs) / f"{spider.name}-{spider.mode}"
+    return Path(jobs) / f"{source}-{arguments.mode}"
 
 
 def crawl_of(spider: SourceSpider) -> dict[str, str]:

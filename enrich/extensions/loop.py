@@ -74,23 +74,35 @@ class LoopWatch:
     def engine_stopped(self) -> None:
         """Tell the last of it."""
         self._enter("end")
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop()
         logger.info("%s: event loop: %s", self.name, ", ".join(self._told.values()))
         if self._waits is not None:
             os.close(self._waits)
             self._waits = None
 
     def watch(self) -> None:
-        """Begin; there has to be a running loop."""
+        """Begin; there has to be a running loop. One watch looks at the clocks for all: it makes the loop wait, too."""
+        _watches.append(self)
+        if len(_watches) == 1:
+            self._wait()
+
+    def _stop(self) -> None:
+        _watches.remove(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            if _watches:
+                _watches[0]._wait()
+
+    def _wait(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self.interval_seconds, self._tick)
 
     def _tick(self) -> None:
-        self._look()
-        self.watch()
-
-    def _look(self) -> None:
         now = self._clocks()
+        for watch in _watches:
+            watch._look(now)
+        self._wait()
+
+    def _look(self, now: tuple[float, float, float]) -> None:
         wall, cpu, waited = (end - begin for begin, end in zip(self._last, now, strict=True))
         self._last = now
         longest = self._longest
@@ -101,7 +113,7 @@ class LoopWatch:
         longest.own = max(longest.own, wall - waited)
 
     def _enter(self, phase: Phase) -> None:
-        self._look()
+        self._look(self._clocks())
         longest, name = self._longest, f"enrich/loop/{self._phase}"
         self.stats.set_value(f"{name}/longest_ms", round(longest.wall * 1000, 1))
         self.stats.set_value(f"{name}/longest_cpu_ms", round(longest.cpu * 1000, 1))
@@ -121,6 +133,10 @@ class LoopWatch:
         """Seconds on the clock, of this thread's computing, and of its waiting for a processor."""
         waited = 0 if self._waits is None else int(os.pread(self._waits, 100, 0).split()[1])
         return time.perf_counter(), time.thread_time(), waited / 1e9
+
+
+_watches: list[LoopWatch] = []
+"""Those that watch now; the first ticks."""
 
 
 def _open_waits() -> int | None:

@@ -39,15 +39,14 @@ class BackoffMiddleware(RetryMiddleware):
         self.first_seconds = settings.getfloat("RETRY_FIRST_WAIT_SECONDS")
         self.longest_seconds = settings.getfloat("RETRY_LONGEST_WAIT_SECONDS")
 
-    # Scrapy's own methods still take the spider, which it deprecates.
-    def process_response(  # type: ignore[override]
+    def process_response(  # type: ignore[override]  # Scrapy's still takes the spider, which it deprecates
         self, request: Request, response: Response
     ) -> Request | Response:
         """Ask again, after a wait, what the server could not do."""
         result = super().process_response(request, response)
         return self._after_wait(result) if isinstance(result, Request) else result
 
-    def process_exception(  # type: ignore[override]
+    def process_exception(  # type: ignore[override]  # as above
         self, request: Request, exception: Exception
     ) -> Request | Response | None:
         """The same where there was no answer."""

@@ -91,7 +91,7 @@ class BrowserMiddleware:
         """Send a page through the browser, and a clearance along with what is fetched directly."""
         if request.callback is NO_CALLBACK or not request.url.startswith("http"):
             return
-        if not _is_page(request):
+        if not is_page(request):
             if self.challenged and (header := cookie_header(self.cookies, request.url)):
                 request.headers["Cookie"] = header
                 if self.user_agent:
@@ -181,6 +181,7 @@ class BrowserMiddleware:
             await opened.close()
 
 
-def _is_page(request: Request) -> bool:
+def is_page(request: Request) -> bool:
+    """Whether a source with ``browser: true`` has a request made by its browser."""
     # What a script of the page would ask for is an answer for a program, which a browser wraps into a page.
     return request.method == "GET" and "image" not in request.meta and "X-Requested-With" not in request.headers

@@ -21,6 +21,7 @@ from scrapy.exceptions import NotConfigured
 from scrapy.http import Request, Response
 
 from enrich.config import Source
+from enrich.middlewares.browser import is_page
 from enrich.spiders.source import SourceSpider
 
 GENERATION = "clearance"
@@ -124,7 +125,7 @@ class ClearanceMiddleware:
         meta, parts = request.meta, urlsplit(request.url)
         if parts.scheme not in ("http", "https") or parts.path == "/robots.txt":
             return None
-        if "credential" in meta or meta.get("playwright") or meta.get("flaresolverr_call"):
+        if "credential" in meta or meta.get("flaresolverr_call") or (self.source.browser and is_page(request)):
             return None
         host = host_key(request.url)
         return host if same_site(host, self.own_host) or self.source.takes_images_from(request.url) else None

@@ -140,7 +140,7 @@ class FlareSolverrMiddleware:
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         """Pass an answer on; where it is a challenge, ask again once that is solved."""
         host = self._host(request)
-        if host is None or FLAG in response.flags or "playwright" in response.flags:
+        if host is None or FLAG in response.flags:
             return response
         sent, found = request.meta.get(GENERATION, 0), wall(response)
         if found is None:
@@ -189,11 +189,11 @@ class FlareSolverrMiddleware:
     # --- giving up ----------------------------------------------------------------------------------------------------
 
     def _give_up(self, host: Host, request: Request, trouble: Trouble) -> Blocked:
-        """The request's end, and the host's where nothing else is to be hoped for."""
+        """The request's end, and the host's where nothing else is to be hoped for: no browser of the source's own."""
         lane = host.lane(request)
         lane.given_up += 1
         if lane.blocked is None:
-            if trouble.final or lane.given_up >= GIVEN_UP_IN_A_ROW:
+            if (trouble.final or lane.given_up >= GIVEN_UP_IN_A_ROW) and not self.spider.source.browser:
                 everything = host.failed >= MOST_VAIN_SOLVES
                 for closed in (host.page, host.image) if everything else (lane,):
                     closed.blocked = trouble.text

@@ -35,10 +35,10 @@ class _Gathering:
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:  # noqa: N802, N803  # Twisted's names
         pass
 
-    def addressResolved(self, address: IAddress) -> None:  # noqa: N802
+    def addressResolved(self, address: IAddress) -> None:  # noqa: N802  # as above
         self.found.append(address)
 
-    def resolutionComplete(self) -> None:  # noqa: N802
+    def resolutionComplete(self) -> None:  # noqa: N802  # as above
         self.done(self.found)
 
 
@@ -88,7 +88,7 @@ class PublicResolver:
 
     def resolveHostName(  # noqa: N802  # Twisted's names
         self,
-        resolutionReceiver: Any,  # noqa: N803
+        resolutionReceiver: Any,  # noqa: N803  # Twisted's names, all five
         hostName: str,  # noqa: N803
         portNumber: int = 0,  # noqa: N803
         addressTypes: Sequence[type[IAddress]] | None = None,  # noqa: N803

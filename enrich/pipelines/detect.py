@@ -43,7 +43,7 @@ class DetectStage(Stage[Image]):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Take the pack and device from the settings."""
+        """Ask the store of a crawl that has one; a re-embedding crawl has none."""
         store = crawler.get_extension(RunExtension)
         return cls(crawler, None if store is None else store.library)
 

@@ -29,15 +29,22 @@ def models_dir(settings: BaseSettings) -> Path:
 
 
 def pack_for(settings: BaseSettings) -> ModelPack:
-    """The pack that MODEL_PACK names. Raises ModelError where it is unknown or files are missing."""
-    return load_pack(settings["MODEL_PACK"], models_dir(settings))
+    """The pack that MODEL_PACK names: ``ENRICH_PACK`` where it was read before. Raises ModelError if files are missing.
+
+    A folder without a description is read and hashed as a whole, so a crawl's commands put it there once.
+    """
+    pack = settings.get("ENRICH_PACK")
+    return pack if isinstance(pack, ModelPack) else load_pack(settings["MODEL_PACK"], models_dir(settings))
+
+
+def load_models(settings: BaseSettings) -> FaceEngine:
+    """The process's one engine for the pack and device of the settings. Raises ModelError."""
+    return load_engine(pack_for(settings), settings["EMBED_DEVICE"], settings.getint("EMBED_BATCH_SIZE"))
 
 
 async def engine_for(crawler: Crawler) -> FaceEngine:
-    """The process's one engine for the pack and device of the settings. Raises ModelError."""
-    pack = pack_for(crawler.settings)
-    settings = crawler.settings
-    return await asyncio.to_thread(load_engine, pack, settings["EMBED_DEVICE"], settings.getint("EMBED_BATCH_SIZE"))
+    """The same, without keeping the event loop. Raises ModelError."""
+    return await asyncio.to_thread(load_models, crawler.settings)
 
 
 def device_failed(crawler: Crawler, ref: ImageRef, error: DeviceError) -> FailedImage:

@@ -270,7 +270,7 @@ class PageListSpider(ListEndSpider, Generic[Q]):
         self._lost.add(query)
         self.crawler.stats.inc_value("pages/failed")
         more = f" ({self._failed_pages} pages so far)" if self._failed_pages > 1 else ""
-        self.degrade("pages", f"{query} could not be read: {why}{more}")
+        self.degrade("pages", f"{query} of {self.source.url} could not be read: {why}{more}")
 
     def refuse(self, response: Response) -> NoReturn:
         """The source does not take our key. Raises CloseSpider."""

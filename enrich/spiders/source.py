@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Self, cast
@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from enrich.config import Source, Sources, configured_sources
 from enrich.identity import host_of
 from enrich.items import FailedImage, Image, ImageRef, Mode, RejectedImage
-from enrich.spiders.arguments import read_arguments
+from enrich.spiders.arguments import Arguments, read_arguments
 from enrich.spiders.browser import set_browser
 from enrich.spiders.library import Library
 
@@ -49,13 +49,18 @@ class SourceSpider(Spider):
 
     def __init__(self, **given: Any) -> None:
         super().__init__()
-        self.arguments = read_arguments(self.name, self.modes, given)
+        self.arguments = self.read_arguments(given)
         self.mode: Mode = self.arguments.mode
         self.limit = self.arguments.limit
         self.dry_run = self.arguments.dry_run
         self.performer = self.arguments.performer
         self.state: dict[str, Any] = {}
         """What goes with a job directory's queue to the run that goes on with it; extensions/jobdir.py sees to it."""
+
+    @classmethod
+    def read_arguments(cls, given: Mapping[str, Any]) -> Arguments:
+        """What was given with ``-a``. Raises ConfigError."""
+        return read_arguments(cls.name, cls.modes, given)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:

@@ -135,7 +135,7 @@ class StashBoxSpider(PageListSpider[Query]):
         needed = unknown & REQUIRED
         asked_for_nothing_else = not new and cast(Request, response.request).body == self.query_request(query).body
         if needed or asked_for_nothing_else:
-            self.lose_page(query, f"{self.source.url} does not know {', '.join(sorted(needed or unknown))}")
+            self.lose_page(query, f"the server does not know {', '.join(sorted(needed or unknown))}")
             return
         for name in sorted(new):
             self.logger.warning("%s: the server does not know the field %s; it is left out", self.name, name)

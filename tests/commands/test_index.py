@@ -17,9 +17,9 @@ from scrapy.settings import Settings
 from enrich.commands.index import Command
 from enrich.items import EmbeddedImage, Face, ImageRef, Performer
 from enrich.store.database import database_url, open_database, write
-from enrich.store.faces import save_face
 from enrich.store.ledger import Limits
 from enrich.store.performers import save_performer
+from tests.store.one_picture import save_face
 
 REPO = Path(__file__).parents[2]
 

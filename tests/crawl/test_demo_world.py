@@ -8,7 +8,9 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
+from scrapy.settings import Settings
 
+from enrich.commands.demo import by_hand, summarise
 from enrich.config import QualityFilters, default_sources
 from enrich.demo.running import RunningWorld
 from enrich.demo.truth import ACCEPTED
@@ -17,6 +19,7 @@ from enrich.faces.pack import load_pack
 from enrich.faces.screen import screen
 from enrich.identity import identify
 from enrich.items import DetectedImage, Image, ImageRef, ScreenedImage
+from enrich.runner import Outcome
 from tests.conftest import Scrapy
 from tests.crawl import ledger
 
@@ -218,3 +221,19 @@ def test_second_crawl_downloads_and_adds_nothing(
     asked = world.requests()
     assert not [path for path in asked if path in world.world.pictures]
     assert scrapy.status()["faces"] == before
+
+
+def test_the_summary_counts_faces_that_were_taken_after_they_had_waited(
+    world: RunningWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stats = {"enrich/faces/accepted": 3, "enrich/faces/taken_later": 2, "ledger/skipped": 4}
+    settings = Settings({"DATA_DIR": str(tmp_path)})
+    summarise(settings, world, [Outcome("stashdb", stats=stats)], 1.0, dry_run=False)
+    assert "4 known already or without room, 5 faces added" in capsys.readouterr().out
+
+
+def test_the_world_by_hand_is_crawled_with_the_same_models(world: RunningWorld) -> None:
+    said = by_hand(Settings({"DATA_DIR": "/here", "MODELS_DIR": "/there", "MODEL_PACK": "/a/pack"}), world)
+    assert world.base_url in said
+    assert "ENRICH_SOURCES_FILE=/here/sources.yaml ENRICH_DATA_DIR=/here\n" in said
+    assert "ENRICH_MODEL_PACK=/a/pack ENRICH_MODELS_DIR=/there\n" in said

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.crawl import ledger
 from tests.crawl.test_come_back import box, crawling
-from tests.faces.test_decode import png_bomb
+from tests.faces.pngs import png_bomb
 from tests.middlewares.counting_site import JPEG, Answer, Asked, serving
 
 

@@ -7,7 +7,6 @@ import json
 import shutil
 import signal
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +25,7 @@ from enrich.faces.same import same_face
 from enrich.items import DetectedImage, Image, ImageRef
 from tests.conftest import Scrapy
 from tests.crawl import ledger
+from tests.crawl.watched import Watched
 from tests.faces.tiny import write_pack
 
 Index = Callable[..., tuple[int, str, str]]
@@ -258,15 +258,12 @@ def test_it_goes_on_where_it_was_stopped_or_killed(
     def done() -> int:
         return int(ledger.rows(crawled.data_dir, "SELECT count(*) FROM reembedded WHERE outcome = 'done'")[0][0])
 
-    process = crawled.start("index", "--reembed", "--sources", "stashdb", ENRICH_SOURCES_FILE=slow)
-    until = time.monotonic() + 60
-    while done() < 2:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    process.send_signal(stop)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == code, err
+    with Watched(crawled.start("index", "--reembed", "--sources", "stashdb", ENRICH_SOURCES_FILE=slow)) as watched:
+        while done() < 2:
+            assert not watched.over(0.05), watched.log
+        watched.process.send_signal(stop)
+        finished = watched.finished()
+    assert finished.code == code, finished.err
     assert recognisers(crawled) == {"sface": len(faces)}
     assert 2 <= done() < len(faces)
     gathered = {row["face_id"] for row in ledger.rows(crawled.data_dir, "SELECT face_id FROM reembedded")}

@@ -55,8 +55,10 @@ def test_against_a_dead_host(crawling: Scrapy, tmp_path: Path) -> None:
     dead.write_text('stash_boxes: {stashdb: {enabled: true, url: "http://127.0.0.1:9/graphql", rate_limit: 0}}')
     finished = crawling("crawl", "stashdb", "-s", "RETRY_TIMES=1", ENRICH_SOURCES_FILE=str(dead))
     assert finished.code == 3
-    assert len(finished.lines) == 1
-    assert "refused" in finished.lines[0].lower()
+    (line,) = finished.lines
+    assert line.startswith("enrich: stashdb: page 1 by NAME ASC of http://127.0.0.1:9/graphql could not be read: ")
+    assert "refused" in line.lower()
+    assert "Traceback" not in finished.err
     assert not ledger.rows(crawling.data_dir, "SELECT 1 FROM performers")
 
 
@@ -90,7 +92,9 @@ def test_with_damaged_models(crawling: Scrapy, models_dir: Path, tmp_path: Path)
         (("enrich", "--sources", "stashdb,babepdia"), "did you mean 'babepedia'"),
         (("enrich", "--disable-source", "nobody"), "nobody"),
         (("enrich", "--source-max-faces", "stashdb"), "NAME=N"),
+        (("enrich", "--source-max-faces", "stashdb=x"), "--source-max-faces stashdb=x: must be a whole number"),
         (("enrich", "--max-faces-total", "many"), "whole number"),
+        (("crawl", "stashdb", "-s", "EMBED_BATCH_SIZE=0"), "EMBED_BATCH_SIZE=0: should be a whole number, 1 or more"),
     ],
 )
 def test_what_cannot_be_meant(crawling: Scrapy, arguments: tuple[str, ...], says: str) -> None:

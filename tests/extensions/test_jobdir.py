@@ -169,7 +169,8 @@ def spider_of(kind: type[SourceSpider], settings: dict[str, Any] | None = None, 
     ],
 )
 def test_where_it_lies(settings: dict[str, str], arguments: dict[str, str], place: str | None) -> None:
-    found = job_dir_of(Settings({"DATA_DIR": "data", **settings}), spider_of(BabepediaSpider, **arguments))
+    given = BabepediaSpider.read_arguments(arguments)
+    found = job_dir_of(Settings({"DATA_DIR": "data", **settings}), "babepedia", given)
     assert found == (None if place is None else Path(place))
 
 

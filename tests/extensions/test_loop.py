@@ -49,3 +49,26 @@ def test_each_phase_tells_its_longest_block(caplog: pytest.LogCaptureFixture) ->
     assert caplog.messages[-1].startswith("source: event loop: start ")
     assert ", crawl " in caplog.messages[-1]
     assert ", end " in caplog.messages[-1]
+
+
+async def side_by_side(*watches: LoopWatch) -> None:
+    """The first ends before the loop is kept from its work."""
+    for watch in watches:
+        watch.watch()
+        watch.engine_started()
+    watches[0].spider_closed()
+    watches[0].engine_stopped()
+    await asyncio.sleep(5 * INTERVAL_SECONDS)
+    compute(0.06)
+    await asyncio.sleep(2 * INTERVAL_SECONDS)
+    for watch in watches[1:]:
+        watch.spider_closed()
+        watch.engine_stopped()
+
+
+def test_of_crawls_side_by_side_each_tells_of_its_own_time() -> None:
+    stats = [get_crawler().stats for _ in range(3)]
+    asyncio.run(side_by_side(*(LoopWatch("source", one, INTERVAL_SECONDS) for one in stats)))
+    longest = [one.get_value("enrich/loop/crawl/longest_cpu_ms") for one in stats]
+    assert longest[0] < 60 <= min(longest[1:])
+    assert all(one.get_value("enrich/loop/crawl/long_share") < 1 for one in stats[1:])  # somebody still looks

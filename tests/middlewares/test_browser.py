@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -18,6 +19,7 @@ from enrich.middlewares.visit import cookie_header
 from enrich.spiders import browser as installed
 from tests.middlewares.asker import Answer, Asked, Asker, Site
 from tests.standin.challenge import ChallengeSite
+from tests.standin.fixtures import Asked as Solving
 from tests.standin.serving import serving as serving_application
 
 SOURCE = default_sources().get("babepedia").model_copy(update={"browser": True, "url": "http://127.0.0.1:1"})
@@ -42,9 +44,19 @@ def walled(challenge: ChallengeSite) -> Iterator[str]:
         yield url
 
 
-def browsing(ask: Asker, url: str, paths: list[str], kind: str = "page", **more: Any) -> Asked:
-    asked = [{"url": url + path, "kind": "image" if path.endswith(".jpg") else kind} for path in paths]
-    return ask({"url": url, "browser": True}, asked, **more)
+def browsing(ask: Asker, url: str, paths: list[str], *, needs_flaresolverr: bool = False, **more: Any) -> Asked:
+    asked = [{"url": url + path, "kind": "image" if path.endswith(".jpg") else "page"} for path in paths]
+    return ask({"url": url, "browser": True, "needs_flaresolverr": needs_flaresolverr}, asked, **more)
+
+
+def solving(flaresolverr: Solving) -> dict[str, Any]:
+    """Settings under which a FlareSolverr is at hand, and one request follows the other."""
+    return {
+        "CONCURRENT_REQUESTS": 1,
+        "FLARESOLVERR_URL": flaresolverr.url,
+        "FLARESOLVERR_MAX_SECONDS": flaresolverr.max_seconds,
+        "FLARESOLVERR_COOLDOWN_SECONDS": 0.1,
+    }
 
 
 @pytest.mark.usefixtures("chromium")
@@ -72,11 +84,47 @@ def test_a_challenge_is_passed_and_pictures_are_fetched_with_what_passed_it(
 
 
 @pytest.mark.usefixtures("chromium")
-def test_a_wall_that_no_browser_passes_ends_the_source(ask: Asker, challenge: ChallengeSite, walled: str) -> None:
+def test_with_flaresolverr_too_pages_are_the_browsers_and_pictures_may_have_a_clearance(
+    ask: Asker, challenge: ChallengeSite, walled: str, flaresolverr: Solving
+) -> None:
+    """The first picture is asked for before any page, so that the browser has no clearance for it yet."""
+    paths = ["/pics/first.jpg", "/babe/Anna_Example", "/pics/a-0.jpg", "/babe/Berta_Example", "/pics/b-0.jpg"]
+    found = browsing(ask, walled, paths, needs_flaresolverr=True, settings=solving(flaresolverr))
+    assert [found.answers[walled + path].get("status") for path in paths] == [200] * 5
+    assert [found.answers[walled + path]["flags"] for path in paths] == [[], ["playwright"], [], ["playwright"], []]
+    assert found.stats["flaresolverr/solves"] == 1
+    assert found.stats.get("flaresolverr/browsed") is None
+    for answer in found.answers.values():
+        assert "Cookie" not in answer["headers"]
+        assert answer["headers"]["User-Agent"].startswith("enrich")
+
+
+@pytest.mark.usefixtures("chromium")
+def test_a_flaresolverr_that_is_turned_away_closes_nothing_to_the_browser(
+    ask: Asker, walled: str, serving: Callable[..., Any]
+) -> None:
+    denied = json.dumps({"status": "error", "message": "Error: Cloudflare has blocked this request."}).encode()
+    paths = ["/pics/first.jpg", "/babe/Anna_Example", "/pics/a-0.jpg", "/babe/Berta_Example"]
+    with serving(lambda _: (500, {"Content-Type": "application/json"}, denied)) as solver:
+        settings = {"CONCURRENT_REQUESTS": 1, "FLARESOLVERR_URL": solver.url}
+        found = browsing(ask, walled, paths, needs_flaresolverr=True, settings=settings)
+    answers = [found.answers[walled + path] for path in paths]
+    assert [answer.get("status") for answer in answers] == [None, 200, 200, 200]
+    assert answers[0]["kind"] == "Blocked"
+    assert found.stats["finish_reason"] == "finished"
+    assert "has blocked this request" in found.stats["enrich/degraded/flaresolverr_images"]
+
+
+@pytest.mark.usefixtures("chromium")
+def test_a_wall_that_no_browser_passes_ends_the_source_with_a_flaresolverr_at_hand_too(
+    ask: Asker, challenge: ChallengeSite, walled: str, flaresolverr: Solving
+) -> None:
     challenge.kind = "unsolvable"
     paths = [f"/babe/{number}" for number in range(8)]
-    found = browsing(ask, walled, paths, settings={"CONCURRENT_REQUESTS": 1, "DOWNLOAD_TIMEOUT": 1})
+    settings = {**solving(flaresolverr), "DOWNLOAD_TIMEOUT": 1}
+    found = browsing(ask, walled, paths, needs_flaresolverr=True, settings=settings)
     assert found.stats["finish_reason"] == "blocked"
+    assert "flaresolverr/challenged" not in found.stats
     assert "challenges" in found.stats["enrich/degraded/blocked"]
     assert {answer["error"] for answer in found.answers.values()} == {"HTTP 403"}
     assert 3 <= len(found.answers) < 6

@@ -60,7 +60,6 @@ def test_off_after_an_error_too(middleware: ClearanceMiddleware) -> None:
     [
         (f"https://{HOST}/robots.txt", {}),
         (f"https://{HOST}/api", {"credential": "ApiKey"}),
-        (f"https://{HOST}/babe/Anna", {"playwright": True}),
         ("https://evil.example/babe/Anna", {}),
         ("https://notbabepedia.com/", {}),
         (f"https://{HOST}:8443/", {}),

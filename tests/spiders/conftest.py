@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
@@ -89,6 +90,15 @@ def make_spider(
 @pytest.fixture
 def spider_of() -> Callable[..., Any]:
     return make_spider
+
+
+def first(spider: SourceSpider) -> list[Request]:
+    """The requests that a spider begins with."""
+
+    async def collect() -> list[Request]:
+        return [request async for request in spider.first_requests()]
+
+    return asyncio.run(collect())
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from enrich.spiders.babepedia import BabepediaSpider
 from enrich.spiders.source import SourceSpider
 from enrich.spiders.stashdb import StashDBSpider
 from enrich.spiders.theporndb import ThePornDBSpider
-from tests.spiders.test_reference_site import JANE, answered, first, page_of
-from tests.spiders.test_walk import JPEG, Answer, Walk, walk
+from tests.spiders.babepedia import JANE, answered, page_of
+from tests.spiders.conftest import first
+from tests.spiders.walking import JPEG, Answer, Walk, walk
 
 Make = Callable[..., Any]
 

@@ -1,6 +1,7 @@
+"""Searched sites: what is asked for, and which of the results and pages are taken."""
+
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,23 +12,17 @@ from scrapy.http import Request
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from enrich.items import Lookup, LookupEnded, Performer
+from enrich.items import Lookup, Performer
 from enrich.spiders.freeones import FreeOnesSpider
 from enrich.spiders.iafd import IafdSpider
 from enrich.spiders.reference_site import ReferenceSiteSpider, Step
 from enrich.spiders.search import Result, candidates
+from tests.spiders.conftest import first
 
 Make = Callable[..., Any]
 UUID = "0a0b0c0d-1111-4222-8333-444444444444"
 PERSON = "https://www.iafd.com/person.rme/"
 IAFD_SEARCH = "https://www.iafd.com/results.asp?searchtype=comprehensive&searchstring="
-
-
-def first(spider: ReferenceSiteSpider) -> list[Request]:
-    async def collect() -> list[Request]:
-        return [request async for request in spider.first_requests()]
-
-    return asyncio.run(collect())
 
 
 def asked(spider_of: Make, library_of: Make, kind: type[ReferenceSiteSpider], lookup: Lookup, mode: str) -> Request:
@@ -41,9 +36,6 @@ def result_page(*rows: tuple[str, str]) -> str:
         for uuid, name in rows
     )
     return f'<table id="tblFem">{said}</table>'
-
-
-# --- what is asked for ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -152,8 +144,6 @@ def test_no_page_or_search_is_swallowed_by_the_duplicate_filter(spider_of: Make,
         assert asked(spider_of, library_of, IafdSpider, lookup, mode).dont_filter
 
 
-# --- what is taken ----------------------------------------------------------------------------------------------------
-
 SOMEBODY = Step(lookup=Lookup(performer_id=3, name="Jane Example", birth_date="1990-05-01"), slug="", tried=("tried",))
 
 
@@ -241,82 +231,3 @@ def test_a_career_that_lasts_to_this_year_has_no_end(spider_of: Make, response_t
     step = Step(lookup=SOMEBODY.lookup, slug=UUID)
     (performer,) = spider.parse_profile(response_to(spider.page_url(UUID), page), step)
     assert (performer.career_start_year, performer.career_end_year) == (2003, None)
-
-
-# --- bad answers ------------------------------------------------------------------------------------------------------
-
-BAD = {
-    "empty": (b"", "text/html"),
-    "truncated": (b'<html><div id="search-resu', "text/html"),
-    "noise": (bytes(range(256)) * 4096, "text/html"),
-    "challenge": (b"<title>Just a moment...</title><script src=/cdn-cgi/challenge-platform/x></script>", "text/html"),
-    "login": (b"<h1>Jane Example</h1><form><input type=password></form>", "text/html"),
-    "json": (b'{"name": "Jane Example"}', "application/json"),
-    "json said to be html": (b'{"name": "Jane Example"}', "text/html"),
-    "picture": (b"\xff\xd8\xff\xe0", "image/jpeg"),
-    "deep": (b"<div>" * 20000 + b"x", "text/html"),
-    "null bytes": (b"<h1>\0\0</h1>\0<div id=headshot>\0</div>", "text/html"),
-    "many links": (b"<a href=/person.rme/id=1><img src=/x.jpg></a>" * 10000, "text/html"),
-    "many headings": (b"<p class=bioheading>AKA</p>" * 10000, "text/html"),
-    "no place for a headshot": (b"<h1>Jane Example</h1><p class=bioheading>AKA</p>", "text/html"),
-    "anchors and no name": (
-        b"<div id=headshot></div><p class=bioheading>x</p><p data-test=section-personal-information></p>",
-        "text/html",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-@pytest.mark.parametrize("kind", [IafdSpider, FreeOnesSpider])
-@pytest.mark.parametrize("slug", ["", "jane-example"])
-def test_no_answer_breaks_the_search_and_none_is_guessed_at(
-    spider_of: Make, response_to: Make, case: str, kind: type[Any], slug: str
-) -> None:
-    body, content_type = BAD[case]
-    spider = spider_of(kind, mode="name")
-    step = Step(lookup=SOMEBODY.lookup, slug=slug, terms=("Jane Example",) if not slug else ())
-    url = spider.page_url(slug) if slug else spider.search_url("Jane Example")
-    parse = spider.parse_profile if slug else spider.parse_search
-    (ended,) = parse(response_to(url, body, content_type=content_type), step)
-    assert isinstance(ended, LookupEnded)
-    assert ended.outcome == "failed"
-    assert spider.crawler.stats.get_value("pages/unexpected") == 1
-
-
-DAMAGE = {
-    IafdSpider: [
-        '<link rel="canonical" href="https://[bad"><a data-src="/matchups.rme/id=">x</a>',
-        "<p class=bioheading></p><p class=bioheading>Height<p class=biodata>tall</p>",
-        "<p class=bioheading>Website</p><a>x</a><a href='https://[bad'>y</a><a href='mailto:x'>z</a>",
-        "<p class=bioheading>Performer AKA</p><div class=biodata><br><br> (studio.example)<br>( <br></div>",
-        "<form id=correct><input name=Gender></form>",
-        "<p class=bioheading>Birthday</p><p class=biodata>Smarch 99, 20199</p>",
-    ],
-    FreeOnesSpider: [
-        '<link rel="alternate" hreflang="x-default" href="https://[bad">',
-        '<div class="social-meta"><a></a><a href="https://[bad"></a><a href="mailto:x"></a></div>',
-        '<div class="dashboard-image-container"><a><img></a></div>',
-        '<div class="timeline-horizontal"><p class="m-0"></p></div><div>Passed away on</div>',
-    ],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "damage"), [(kind, damage) for kind, pages in DAMAGE.items() for damage in pages])
-def test_damaged_markup_costs_only_what_is_damaged(
-    spider_of: Make, response_to: Make, kind: type[Any], damage: str
-) -> None:
-    spider = spider_of(kind)
-    anchors = (
-        "<h1>Jane Example</h1><div id=headshot></div><p class=bioheading>x</p>"
-        "<p data-test=section-personal-information></p>"
-    )
-    step = Step(lookup=SOMEBODY.lookup, slug="jane-example")
-    found = list(spider.parse_profile(response_to(spider.page_url("jane-example"), damage + anchors), step))
-    if isinstance(found[0], Request):  # FreeOnes goes on to the list of galleries
-        (request,) = found
-        assert request.url == "https://www.freeones.com/jane-example/photos"
-        found = list(request.callback(response_to(request, "<p>nothing</p>"), **request.cb_kwargs))
-    (performer,) = found
-    assert isinstance(performer, Performer)
-    assert (performer.source_id, performer.aliases, performer.urls, performer.images) == ("jane-example", (), (), ())
-    assert (performer.birth_date, performer.height_cm, performer.gender) == (None, None, None)

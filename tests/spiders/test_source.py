@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from scrapy.crawler import Crawler
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.http import Request
 from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy.utils.request import request_from_dict
 from twisted.python.failure import Failure
 
+from enrich.config import default_sources
 from enrich.errors import ConfigError
 from enrich.items import FailedImage, Image, ImageRef, RejectedImage
 from enrich.spiders.babepedia import BabepediaSpider
@@ -52,8 +54,8 @@ def test_a_source_without_a_block_is_an_error_that_lists_the_known_ones(spider_o
     class Elsewhere(BabepediaSpider):
         name = "elsewhere"
 
-    with pytest.raises(KeyError):  # the default sources of the tests have no such block to change
-        spider_of(Elsewhere)
+    with pytest.raises(ConfigError, match=r"unknown source 'elsewhere'; in the built-in defaults: stashdb, theporndb"):
+        Elsewhere.from_crawler(Crawler(Elsewhere, {"ENRICH_SOURCES": default_sources()}))
     with pytest.raises(ConfigError, match="unknown argument 'mod'"):
         spider_of(BabepediaSpider, mod="name")
 

@@ -1,49 +1,31 @@
+"""What ThePornDB is asked, and what its answers lead to."""
+
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import pickle
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiohttp import web
 from scrapy.exceptions import CloseSpider, DontCloseSpider
 from scrapy.http import Request
 from scrapy.utils.request import request_from_dict
 
 from enrich.config import default_sources
 from enrich.errors import ConfigError
-from enrich.items import Image, Performer
+from enrich.items import Performer
 from enrich.spiders.page_list import PER_PAGE
 from enrich.spiders.theporndb import ThePornDBSpider, TPDBPage
 from enrich.spiders.theporndb_performer import performer_of
-from tests.spiders.test_walk import JPEG, walk
+from tests.spiders.conftest import first
+from tests.spiders.theporndb import listed, number
 
 Make = Callable[..., Any]
 UUID = "00000000-0000-4000-8000-000000000001"
 API = "https://api.theporndb.net/performers"
-
-
-def first(spider: ThePornDBSpider) -> Request:
-    async def collect() -> list[Request]:
-        return [request async for request in spider.first_requests()]
-
-    (request,) = asyncio.run(collect())
-    return request
-
-
-def number(at: int, **more: Any) -> dict[str, Any]:
-    return {"id": f"00000000-0000-4000-8000-{at:012d}", "name": f"Performer {at:03d}", "is_parent": True, **more}
-
-
-def listed(total: int, *numbers: int, page: int = 1, last: int | None = None) -> dict[str, Any]:
-    meta = {"current_page": page, "last_page": last or -(-total // PER_PAGE) or 1, "per_page": PER_PAGE, "total": total}
-    return {"data": [number(at) for at in numbers], "links": {"next": None}, "meta": meta}
 
 
 def answer(spider: ThePornDBSpider, response_to: Make, body: Any, status: int = 200, **query: Any) -> list[Any]:
@@ -63,7 +45,7 @@ def answer(spider: ThePornDBSpider, response_to: Make, body: Any, status: int = 
     ],
 )
 def test_the_first_question(spider_of: Make, arguments: dict[str, str], url: str) -> None:
-    request = first(spider_of(ThePornDBSpider, **arguments))
+    (request,) = first(spider_of(ThePornDBSpider, **arguments))
     assert (request.method, request.url) == ("GET", url)
     assert request.headers["Accept"] == b"application/json"
     assert request.dont_filter, "a resumed job directory asks it again"
@@ -229,88 +211,3 @@ def test_the_page_for_people_is_among_the_links(slug: str | None, page_url: str 
 )
 def test_hosts_of_the_pictures(url: str, taken: bool) -> None:
     assert default_sources().get("theporndb").takes_images_from(url) is taken
-
-
-# --- over the wire ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
-    """A server on another port that gives a picture for everything, and what it was asked for with which key."""
-    asked: list[tuple[str, str | None]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append((self.path, self.headers["Authorization"]))
-            self.send_response(404 if self.path == "/robots.txt" else 200)
-            self.send_header("Content-Type", "image/jpeg")
-            self.send_header("Content-Length", str(len(JPEG)))
-            self.end_headers()
-            self.wfile.write(JPEG)
-
-        def log_message(self, *said: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_the_token_goes_to_the_api_alone(
-    elsewhere: tuple[str, list[tuple[str, str | None]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("THEPORNDB_API_KEY", "very-secret")
-    other, asked_there = elsewhere
-    keys: dict[str, str | None] = {}
-
-    async def api(request: web.Request) -> web.Response:
-        keys[request.path_qs] = request.headers.get("Authorization")
-        if request.path == "/cdn/moved.jpg":
-            return web.Response(status=302, headers={"Location": f"{other}/moved-here.jpg"})
-        if request.path.startswith("/cdn/"):
-            return web.Response(body=JPEG, content_type="image/jpeg")
-        if request.query["page"] == "2":
-            return web.Response(status=307, headers={"Location": f"{other}/performers?page=2"})
-        here = f"http://{request.host}"
-        pictures = [f"{here}/cdn/own.jpg", f"{here}/cdn/moved.jpg", f"{other}/theirs.jpg"]
-        body = listed(200, 1, last=2)
-        body["data"][0]["posters"] = [{"url": url, "order": at} for at, url in enumerate(pictures)]
-        return web.json_response(body)
-
-    settings = {"DOWNLOADER_MIDDLEWARES": {"enrich.middlewares.credentials.CredentialsMiddleware": 800}}
-    done = walk(ThePornDBSpider, api, "/v1", settings={**settings, "RETRY_TIMES": 0})
-    assert len(done.of(Image)) == 3
-    assert keys == {
-        "/v1/performers?page=1&per_page=100": "Bearer very-secret",
-        "/v1/performers?page=2&per_page=100": "Bearer very-secret",
-        "/cdn/own.jpg": None,
-        "/cdn/moved.jpg": None,
-    }
-    assert {path for path, _ in asked_there} >= {"/theirs.jpg", "/moved-here.jpg", "/performers?page=2"}
-    assert {key for _, key in asked_there} == {None}
-    assert "very-secret" not in repr(done.items)
-
-
-def test_a_list_that_shifts_is_whole_in_the_end() -> None:
-    people = [number(at) for at in range(250)]
-    shift = [0]
-
-    async def api(request: web.Request) -> web.Response:
-        page, size = int(request.query["page"]), 50  # a maximum of its own
-        start = (page - 1) * size + (1 if page > 1 and shift[0] < 4 else 0)
-        shift[0] += page > 1
-        rows = people[start : start + size]
-        return web.json_response({
-            "data": rows,
-            "links": {"next": "more" if page < 5 else None},
-            "meta": {"last_page": 5, "per_page": str(size), "total": str(len(people))},
-        })  # fmt: skip
-
-    done = walk(ThePornDBSpider, api, "")
-    assert len(done.of(Performer)) == 250
-    assert done.asked == ["GET /performers"] * 10
-    assert not [key for key in done.stats if key.startswith("enrich/degraded")]

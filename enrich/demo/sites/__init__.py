@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from enrich.config import default_sources
+
 if TYPE_CHECKING:
     from aiohttp import web
 
     from enrich.demo.answers import PictureAnswers
     from enrich.demo.cast import Person
-    from enrich.demo.truth import Lookup, Page, World
+    from enrich.demo.profiles import Plan
+    from enrich.demo.sites.page_site import PageSite
+    from enrich.demo.truth import Page, World
 
 REFERENCE_SITES = ("babepedia", "iafd", "freeones", "boobpedia", "javdatabase", "pornpics", "elitebabes")
 """The modules of the reference sites here; each is a ``ReferenceSite``."""
@@ -28,21 +32,14 @@ class ReferenceSite(Protocol):
     """What the module of a reference site offers."""
 
     NAME: str
+    PLAN: Plan
+    Site: type[PageSite]
 
     def links(self, people: Mapping[str, Person]) -> Mapping[str, tuple[str, ...]]:
         """The pages here that the stash-box links, by person, as addresses of the real site."""
 
     def pages(self, people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
         """Every profile page."""
-
-    def lookups(self, people: Mapping[str, Person], all_pages: tuple[Page, ...]) -> tuple[Lookup, ...]:
-        """How the search for every person should end; ``all_pages`` are this site's."""
-
-    def source_block(self, base_url: str) -> dict[str, Any]:
-        """This source's block in a sources.yaml that points at the demo world."""
-
-    def serve(self, world: World, answers: PictureAnswers) -> Site:
-        """The site, ready to answer."""
 
 
 def reference_sites() -> tuple[ReferenceSite, ...]:
@@ -61,7 +58,7 @@ def sites(world: World, answers: PictureAnswers) -> tuple[Site, ...]:
         StashBox(world, answers),
         ThePornDB(world, answers),
         *further,
-        *(site.serve(world, answers) for site in reference_sites()),
+        *(site.Site(world, answers) for site in reference_sites()),
     )
 
 
@@ -78,5 +75,18 @@ def source_blocks(base_url: str) -> dict[str, Any]:
                 for name, box in further_records.BOXES.items()
             },
         },
-        "reference_sites": {site.NAME: site.source_block(base_url) for site in reference_sites()},
+        "reference_sites": {name: _as_shipped(name, base_url) for name in REFERENCE_SITES},
+    }
+
+
+def _as_shipped(name: str, base_url: str) -> dict[str, Any]:
+    """A reference site's block: as shipped, but enabled, without a pace and at the demo world."""
+    shipped = default_sources().get(name)
+    return {
+        "enabled": True,
+        "url": f"{base_url}/{name}",
+        "rate_limit": 0,
+        "max_faces": shipped.max_faces,
+        "trust_level": shipped.trust_level,
+        "gender_filter": sorted(shipped.gender_filter) if shipped.gender_filter else "any",
     }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -12,7 +11,8 @@ from enrich.demo import profiles
 from enrich.demo.answers import PictureAnswers
 from enrich.demo.cast import Person
 from enrich.demo.sites.babepedia_html import ROOT, profile_html, search_html
-from enrich.demo.truth import Lookup, Page, World
+from enrich.demo.sites.page_site import PageSite, html, require_referer
+from enrich.demo.truth import Page, World
 
 NAME = "babepedia"
 
@@ -67,25 +67,14 @@ def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
     return profiles.pages(PLAN, address, people, seed)
 
 
-def lookups(people: Mapping[str, Person], all_pages: tuple[Page, ...]) -> tuple[Lookup, ...]:
-    """How the search for every person should end here."""
-    return profiles.lookups(PLAN, people, all_pages)
-
-
-def serve(world: World, answers: PictureAnswers) -> Babepedia:
-    """The site, ready to answer."""
-    return Babepedia(world, answers)
-
-
-class Babepedia:
+class Site(PageSite):
     """The site under ``/babepedia``."""
 
+    name = NAME
+
     def __init__(self, world: World, answers: PictureAnswers) -> None:
-        self._answers = answers
-        self._world = world
-        self._pages = [page for page in world.pages if page.site == NAME]
-        self._served = {name: page for page in self._pages for name in page.answers_to}
-        self._pictures = {unquote(picture.path): picture for page in self._pages for picture in page.every}
+        super().__init__(world, answers)
+        self._served = {name: page for page in self.pages for name in page.answers_to}
 
     def routes(self) -> list[web.RouteDef]:
         """What the server answers to."""
@@ -98,38 +87,21 @@ class Babepedia:
     async def _profile(self, request: web.Request) -> web.Response:
         name = request.match_info["slug"].replace("_", " ")
         page = self._served.get(name)
-        text = search_html(name) if page is None else profile_html(page, self._world.people)
-        return web.Response(text=text, content_type="text/html")
+        return html(search_html(name) if page is None else profile_html(page, self.people))
 
     async def _search(self, request: web.Request) -> web.Response:
         """Hyphens in a term find nothing, as there; a space finds them."""
         term = request.query.get("term", "").casefold().strip()
-        spoken = {page.title: page.title.casefold().replace("-", " ") for page in self._pages}
+        spoken = {page.title: page.title.casefold().replace("-", " ") for page in self.pages}
         titles = sorted(title for title, said in spoken.items() if term and term in said)
         return web.json_response([{"label": title, "value": title} for title in titles])
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
         """A picture for those who come from a page of the site; others are turned away, as there."""
-        if not request.headers.get("Referer"):
-            return web.Response(status=403, text="hotlinking is not allowed")
+        require_referer(request)
         path = request.path.replace("/galleries-thumbs/", "/galleries/")
         small = path != request.path
         for mark in ("_thumb3", "_thumb"):
             if f"{mark}." in path:
                 path, small = path.replace(mark, ""), True
-        picture = self._pictures.get(path)
-        return (
-            web.Response(status=404) if picture is None else await self._answers.answer(picture, 240 if small else None)
-        )
-
-
-def source_block(base_url: str) -> dict[str, Any]:
-    """This source's block in a sources.yaml that points at the demo world."""
-    return {
-        "enabled": True,
-        "url": f"{base_url}{ROOT}",
-        "rate_limit": 0,
-        "max_faces": 5,
-        "trust_level": "high",
-        "gender_filter": "female",
-    }
+        return await self.send(self.pictures.get(path), 240 if small else None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote, unquote
 
 from aiohttp import web
@@ -14,8 +13,9 @@ from enrich.demo import profiles
 from enrich.demo.answers import PictureAnswers
 from enrich.demo.cast import Person
 from enrich.demo.sites.boobpedia_html import ROOT, article_html, film_html, missing_html, thumb
+from enrich.demo.sites.page_site import PageSite, html
 from enrich.demo.trouble import good_drawing, seed_of
-from enrich.demo.truth import Lookup, Page, Picture, Verdict, World
+from enrich.demo.truth import Page, Verdict, World
 
 NAME = "boobpedia"
 FILM = "Ruby Marlow"
@@ -72,26 +72,15 @@ def _with_fewer(page: Page, seed: int) -> Page:
     return replace(page, profile=(page.profile[0], *page.profile[3:]), gallery=gallery)
 
 
-def lookups(people: Mapping[str, Person], all_pages: tuple[Page, ...]) -> tuple[Lookup, ...]:
-    """How the search for every person should end here."""
-    return profiles.lookups(PLAN, people, all_pages)
-
-
-def serve(world: World, answers: PictureAnswers) -> Boobpedia:
-    """The site, ready to answer."""
-    return Boobpedia(world, answers)
-
-
-class Boobpedia:
+class Site(PageSite):
     """The site under ``/boobpedia``."""
 
+    name = NAME
+
     def __init__(self, world: World, answers: PictureAnswers) -> None:
-        self._answers = answers
-        self._people = world.people
-        found = [page for page in world.pages if page.site == NAME]
-        self._served = {name.replace(" ", "_"): page for page in found for name in page.answers_to}
-        self._originals = {unquote(picture.path): picture for page in found for picture in page.every}
-        self._thumbs = {unquote(thumb(picture, 240)): picture for picture in self._originals.values()}
+        super().__init__(world, answers)
+        self._served = {name.replace(" ", "_"): page for page in self.pages for name in page.answers_to}
+        self._thumbs = {unquote(thumb(picture, 240)): picture for picture in self.pictures.values()}
 
     def routes(self) -> list[web.RouteDef]:
         """What the server answers to."""
@@ -106,26 +95,12 @@ class Boobpedia:
         asked = asked[:1].upper() + asked[1:]
         page = self._served.get(asked)
         if page is not None:
-            return web.Response(text=article_html(page, self._people, asked), content_type="text/html")
+            return html(article_html(page, self.people, asked))
         if asked == FILM.replace(" ", "_"):
-            return web.Response(text=film_html(FILM), content_type="text/html")
-        return web.Response(text=missing_html(asked), content_type="text/html", status=404)
+            return html(film_html(FILM))
+        return html(missing_html(asked), 404)
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
-        picture: Picture | None = self._originals.get(request.path)
-        if picture is not None:
-            return await self._answers.answer(picture)
-        small = self._thumbs.get(request.path)
-        return web.Response(status=404) if small is None else await self._answers.answer(small, 240)
-
-
-def source_block(base_url: str) -> dict[str, Any]:
-    """This source's block in a sources.yaml that points at the demo world."""
-    return {
-        "enabled": True,
-        "url": f"{base_url}{ROOT}",
-        "rate_limit": 0,
-        "max_faces": 3,
-        "trust_level": "medium",
-        "gender_filter": "female",
-    }
+        if request.path in self.pictures:
+            return await self.send(self.pictures[request.path])
+        return await self.send(self._thumbs.get(request.path), 240)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from aiohttp import web
 
@@ -12,7 +11,8 @@ from enrich.demo.answers import PictureAnswers
 from enrich.demo.cast import Person
 from enrich.demo.galleries import Gallery, galleries, number_of, slug_of
 from enrich.demo.sites.elitebabes_html import ROOT, gallery_html, missing_html, profile_html, tiles_html
-from enrich.demo.truth import Lookup, Page, World
+from enrich.demo.sites.page_site import PageSite, html, require_referer
+from enrich.demo.truth import Page, World
 
 NAME = "elitebabes"
 PAGE_LENGTH = 20
@@ -60,27 +60,16 @@ def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
     return profiles.pages(PLAN, address, people, seed)
 
 
-def lookups(people: Mapping[str, Person], all_pages: tuple[Page, ...]) -> tuple[Lookup, ...]:
-    """How the search for every person should end here."""
-    return profiles.lookups(PLAN, people, all_pages)
-
-
-def serve(world: World, answers: PictureAnswers) -> EliteBabes:
-    """The site, ready to answer."""
-    return EliteBabes(world, answers)
-
-
-class EliteBabes:
+class Site(PageSite):
     """The site under ``/elitebabes``."""
 
+    name = NAME
+
     def __init__(self, world: World, answers: PictureAnswers) -> None:
-        self._answers = answers
-        self._people = world.people
-        pages = [page for page in world.pages if page.site == NAME]
-        self._served = {slug_of(name): page for page in pages for name in page.answers_to}
-        self._listed = {page.title: galleries(page, shared=SHARED.get(page.title, 1)) for page in pages}
-        self._galleries = {gallery.slug: (gallery, page) for page in pages for gallery in self._listed[page.title]}
-        self._pictures = {picture.path: picture for page in pages for picture in page.every}
+        super().__init__(world, answers)
+        self._served = {slug_of(name): page for page in self.pages for name in page.answers_to}
+        self._listed = {page.title: galleries(page, shared=SHARED.get(page.title, 1)) for page in self.pages}
+        self._galleries = {gallery.slug: (gallery, page) for page in self.pages for gallery in self._listed[page.title]}
 
     def routes(self) -> list[web.RouteDef]:
         """What the server answers to."""
@@ -97,36 +86,34 @@ class EliteBabes:
             return _missing(request)
         listed = self._listed[page.title]
         text = profile_html(
-            page, self._people[page.person], _part(listed, 1), -(-len(listed) // PAGE_LENGTH), _base(request)
+            page, self.people[page.person], _part(listed, 1), -(-len(listed) // PAGE_LENGTH), _base(request)
         )
-        return web.Response(text=text, content_type="text/html")
+        return html(text)
 
     async def _more(self, request: web.Request) -> web.Response:
         page = self._served.get(request.query.get("model", ""))
         if page is None:
             return _missing(request)
         listed = _part(self._listed[page.title], int(request.query.get("mpage", "1")))
-        return web.Response(text=tiles_html(listed, _base(request)), content_type="text/html")
+        return html(tiles_html(listed, _base(request)))
 
     async def _gallery(self, request: web.Request) -> web.Response:
         found = self._galleries.get(request.match_info["slug"])
         if found is None:
             return _missing(request)
-        return web.Response(text=gallery_html(*found, _base(request)), content_type="text/html")
+        return html(gallery_html(*found, _base(request)))
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
         """A picture for those who come from a page of the site; tiles and previews are small."""
-        if not request.headers.get("Referer"):
-            return web.Response(status=403, text="hotlinking is not allowed")
-        picture = self._pictures.get(request.path)
-        if picture is not None:
-            return await self._answers.answer(picture)
+        require_referer(request)
+        if request.path in self.pictures:
+            return await self.send(self.pictures[request.path])
         name = request.path.removesuffix(".jpg")
         marks = ("_masonry_400", "_masonry_1200", "_w400", "_w800")
         large = next(
-            (self._pictures.get(name.removesuffix(mark) + ".jpg") for mark in marks if name.endswith(mark)), None
+            (self.pictures.get(name.removesuffix(mark) + ".jpg") for mark in marks if name.endswith(mark)), None
         )
-        return web.Response(status=404) if large is None else await self._answers.answer(large, 240)
+        return await self.send(large, 240)
 
 
 def _part(listed: Sequence[Gallery], number: int) -> Sequence[Gallery]:
@@ -138,16 +125,4 @@ def _base(request: web.Request) -> str:
 
 
 def _missing(request: web.Request) -> web.Response:
-    return web.Response(status=404, text=missing_html(_base(request)), content_type="text/html")
-
-
-def source_block(base_url: str) -> dict[str, Any]:
-    """This source's block in a sources.yaml that points at the demo world."""
-    return {
-        "enabled": True,
-        "url": f"{base_url}{ROOT}",
-        "rate_limit": 0,
-        "max_faces": 5,
-        "trust_level": "low",
-        "gender_filter": "female",
-    }
+    return html(missing_html(_base(request)), 404)

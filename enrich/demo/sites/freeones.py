@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
-from urllib.parse import unquote
 
 from aiohttp import web
 from anyascii import anyascii
@@ -15,7 +13,8 @@ from enrich.demo import profiles
 from enrich.demo.answers import PictureAnswers
 from enrich.demo.cast import Person
 from enrich.demo.sites.freeones_html import ROOT, bio_html, gallery_html, list_html, missing_html, results_html
-from enrich.demo.truth import Lookup, Page, World
+from enrich.demo.sites.page_site import PageSite, html
+from enrich.demo.truth import Page, World
 
 NAME = "freeones"
 HOME = "https://www.freeones.com"
@@ -75,38 +74,15 @@ def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
     return tuple(replace(page, profile=page.profile[-1:]) for page in profiles.pages(PLAN, address, people, seed))
 
 
-def lookups(people: Mapping[str, Person], all_pages: tuple[Page, ...]) -> tuple[Lookup, ...]:
-    """How the search for every person should end here."""
-    return profiles.lookups(PLAN, people, all_pages)
-
-
-def source_block(base_url: str) -> dict[str, Any]:
-    """This source's block in a sources.yaml that points at the demo world."""
-    return {
-        "enabled": True,
-        "url": f"{base_url}{ROOT}",
-        "rate_limit": 0,
-        "max_faces": 5,
-        "trust_level": "medium",
-        "gender_filter": "female",
-    }
-
-
-def serve(world: World, answers: PictureAnswers) -> FreeOnes:
-    """The site, ready to answer."""
-    return FreeOnes(world, answers)
-
-
-class FreeOnes:
+class Site(PageSite):
     """The site under ``/freeones``."""
 
+    name = NAME
+
     def __init__(self, world: World, answers: PictureAnswers) -> None:
-        self._answers = answers
-        self._people = world.people
-        pages = [page for page in world.pages if page.site == NAME]
-        self._served = {slug_of(name): page for page in pages for name in page.answers_to}
-        self._slugs = {id(page): slug_of(_own_name(page, world.people)) for page in pages}
-        self._pictures = {unquote(picture.path): picture for page in pages for picture in page.every}
+        super().__init__(world, answers)
+        self._served = {slug_of(name): page for page in self.pages for name in page.answers_to}
+        self._slugs = {id(page): slug_of(_own_name(page, world.people)) for page in self.pages}
 
     def routes(self) -> list[web.RouteDef]:
         """What the server answers to."""
@@ -120,15 +96,15 @@ class FreeOnes:
     async def _page(self, request: web.Request) -> web.Response:
         page = self._served.get(request.match_info["slug"])
         if page is None:
-            return web.Response(status=404, text=missing_html(), content_type="text/html")
+            return html(missing_html(), 404)
         slug = self._slugs[id(page)]
         if "gallery" in request.match_info:
             text = gallery_html(page, slug)
         elif request.match_info["part"] == "photos":
-            text = list_html(page, slug, self._people)
+            text = list_html(page, slug, self.people)
         else:
-            text = bio_html(page, slug, self._people[page.person])
-        return web.Response(text=text, content_type="text/html")
+            text = bio_html(page, slug, self.people[page.person])
+        return html(text)
 
     async def _results(self, request: web.Request) -> web.Response:
         """Whoever has the whole term in the page's name; some twice, the second with a page that is nobody's."""
@@ -139,11 +115,10 @@ class FreeOnes:
             if term and term in page.title.casefold()
         }
         twice = {f"{slug_of(name)}-{n}": name for name in AMBIGUOUS for n in (3, 4) if term and term in name.casefold()}
-        return web.Response(text=results_html({**found, **twice}), content_type="text/html")
+        return html(results_html({**found, **twice}))
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
-        picture = self._pictures.get(unquote(request.path))
-        return web.Response(status=404) if picture is None else await self._answers.answer(picture)
+        return await self.send(self.pictures.get(request.path))
 
 
 def _own_name(page: Page, people: Mapping[str, Person]) -> str:

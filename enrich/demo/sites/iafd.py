@@ -6,8 +6,6 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
-from urllib.parse import unquote
 
 from aiohttp import web
 from anyascii import anyascii
@@ -16,7 +14,8 @@ from enrich.demo import profiles
 from enrich.demo.answers import PictureAnswers
 from enrich.demo.cast import Person, stash_id
 from enrich.demo.sites.iafd_html import ROOT, gone_html, profile_html, results_html
-from enrich.demo.truth import Lookup, Page, World
+from enrich.demo.sites.page_site import PageSite, html, require_referer
+from enrich.demo.truth import Page, World
 
 NAME = "iafd"
 HOME = "https://www.iafd.com"
@@ -75,38 +74,16 @@ def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
     return tuple(replace(page, profile=page.profile[-1:]) for page in profiles.pages(PLAN, address, people, seed))
 
 
-def lookups(people: Mapping[str, Person], all_pages: tuple[Page, ...]) -> tuple[Lookup, ...]:
-    """How the search for every person should end here."""
-    return profiles.lookups(PLAN, people, all_pages)
-
-
-def source_block(base_url: str) -> dict[str, Any]:
-    """This source's block in a sources.yaml that points at the demo world."""
-    return {
-        "enabled": True,
-        "url": f"{base_url}{ROOT}",
-        "rate_limit": 0,
-        "max_faces": 3,
-        "trust_level": "high",
-    }
-
-
-def serve(world: World, answers: PictureAnswers) -> Iafd:
-    """The site, ready to answer."""
-    return Iafd(world, answers)
-
-
-class Iafd:
+class Site(PageSite):
     """The site under ``/iafd``."""
 
+    name = NAME
+
     def __init__(self, world: World, answers: PictureAnswers) -> None:
-        self._answers = answers
-        self._people = world.people
-        pages = [page for page in world.pages if page.site == NAME]
+        super().__init__(world, answers)
         asked = {world.people[key].name: key for key in PLAN.other_woman}
-        self._pages = {page_id(asked.get(page.answers_to[0], page.person)): page for page in pages}
+        self._pages = {page_id(asked.get(page.answers_to[0], page.person)): page for page in self.pages}
         self._moved = {perfid(name): id for id, page in self._pages.items() for name in page.answers_to}
-        self._pictures = {unquote(picture.path): picture for page in pages for picture in page.every}
 
     def routes(self) -> list[web.RouteDef]:
         """What the server answers to."""
@@ -122,8 +99,7 @@ class Iafd:
         if form == "perfid" and first in self._moved:
             raise web.HTTPMovedPermanently(f"{ROOT}/person.rme/id={self._moved[first]}")
         page = self._pages.get(first.lower()) if form == "id" else None
-        text = gone_html() if page is None else profile_html(page, self._people, page_id(page.person))
-        return web.Response(text=text, content_type="text/html")
+        return html(gone_html() if page is None else profile_html(page, self.people, page_id(page.person)))
 
     async def _results(self, request: web.Request) -> web.Response:
         """Whoever has the whole term in one of their names; some twice, the second with a page that is nobody's."""
@@ -131,13 +107,11 @@ class Iafd:
         rows = [(id, page.title, page) for id, page in self._pages.items() if _has(page, term)]
         twice = [name for name in AMBIGUOUS if term and term in name.casefold()]
         unknown = [(str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}{n}")), name, None) for name in twice for n in (1, 2)]
-        return web.Response(text=results_html([*rows, *unknown], self._people), content_type="text/html")
+        return html(results_html([*rows, *unknown], self.people))
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
-        picture = self._pictures.get(unquote(request.path))
-        if not request.headers.get("Referer"):
-            return web.Response(status=403, text="hotlinking is not allowed")
-        return web.Response(status=404) if picture is None else await self._answers.answer(picture)
+        require_referer(request)
+        return await self.send(self.pictures.get(request.path))
 
 
 def _has(page: Page, term: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
@@ -15,7 +14,8 @@ from enrich.demo import profiles
 from enrich.demo.answers import PictureAnswers
 from enrich.demo.cast import Person
 from enrich.demo.sites.javdatabase_html import ROOT, idol_html, missing_html
-from enrich.demo.truth import Lookup, Page, World
+from enrich.demo.sites.page_site import PageSite, html
+from enrich.demo.truth import Page, World
 
 NAME = "javdatabase"
 INVERTED = {
@@ -81,26 +81,15 @@ def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
     return tuple(found)
 
 
-def lookups(people: Mapping[str, Person], all_pages: tuple[Page, ...]) -> tuple[Lookup, ...]:
-    """How the search for every person should end here."""
-    return profiles.lookups(PLAN, people, all_pages)
-
-
-def serve(world: World, answers: PictureAnswers) -> JavDatabase:
-    """The site, ready to answer."""
-    return JavDatabase(world, answers)
-
-
-class JavDatabase:
+class Site(PageSite):
     """The site under ``/javdatabase``."""
 
+    name = NAME
+
     def __init__(self, world: World, answers: PictureAnswers) -> None:
-        self._answers = answers
-        self._people = world.people
-        found = [page for page in world.pages if page.site == NAME]
-        served = {slug(name): page for page in found for name in page.answers_to if page.person not in INVERTED}
-        self._served = served | {slug(page.title): page for page in found if page.person in INVERTED}
-        self._pictures = {picture.path: picture for page in found for picture in page.every}
+        super().__init__(world, answers)
+        served = {slug(name): page for page in self.pages for name in page.answers_to if page.person not in INVERTED}
+        self._served = served | {slug(page.title): page for page in self.pages if page.person in INVERTED}
 
     def routes(self) -> list[web.RouteDef]:
         """What the server answers to."""
@@ -112,16 +101,9 @@ class JavDatabase:
     async def _idol(self, request: web.Request) -> web.Response:
         page = self._served.get(request.match_info["slug"])
         if page is None:
-            return web.Response(text=missing_html(), content_type="text/html", status=404)
-        return web.Response(text=idol_html(page, self._people, slug(page.title)), content_type="text/html")
+            return html(missing_html(), 404)
+        return html(idol_html(page, self.people, slug(page.title)))
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
         path = request.path.replace("/idolimages/thumb/", "/idolimages/full/")
-        picture = self._pictures.get(path)
-        longest_px = None if path == request.path else 150
-        return web.Response(status=404) if picture is None else await self._answers.answer(picture, longest_px)
-
-
-def source_block(base_url: str) -> dict[str, Any]:
-    """This source's block in a sources.yaml that points at the demo world."""
-    return {"enabled": True, "url": f"{base_url}{ROOT}", "rate_limit": 0, "max_faces": 3, "trust_level": "medium"}
+        return await self.send(self.pictures.get(path), None if path == request.path else 150)

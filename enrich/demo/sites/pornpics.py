@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from aiohttp import web
 
@@ -11,8 +10,9 @@ from enrich.demo import profiles
 from enrich.demo.answers import PictureAnswers
 from enrich.demo.cast import Person
 from enrich.demo.galleries import Gallery, galleries, number_of, slug_of
+from enrich.demo.sites.page_site import PageSite, html
 from enrich.demo.sites.pornpics_html import PAGE_LENGTH, ROOT, gallery_html, missing_html, profile_html, tiles_json
-from enrich.demo.truth import Lookup, Page, World
+from enrich.demo.truth import Page, World
 
 NAME = "pornpics"
 
@@ -62,28 +62,18 @@ def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
     return profiles.pages(PLAN, address, people, seed)
 
 
-def lookups(people: Mapping[str, Person], all_pages: tuple[Page, ...]) -> tuple[Lookup, ...]:
-    """How the search for every person should end here."""
-    return profiles.lookups(PLAN, people, all_pages)
-
-
-def serve(world: World, answers: PictureAnswers) -> PornPics:
-    """The site, ready to answer."""
-    return PornPics(world, answers)
-
-
-class PornPics:
+class Site(PageSite):
     """The site under ``/pornpics``."""
 
+    name = NAME
+
     def __init__(self, world: World, answers: PictureAnswers) -> None:
-        self._answers = answers
-        pages = [page for page in world.pages if page.site == NAME]
-        self._served = {slug_of(name): page for page in pages for name in page.answers_to}
-        self._listed = {page.title: galleries(page, shared=SHARED.get(page.title, 1)) for page in pages}
+        super().__init__(world, answers)
+        self._served = {slug_of(name): page for page in self.pages for name in page.answers_to}
+        self._listed = {page.title: galleries(page, shared=SHARED.get(page.title, 1)) for page in self.pages}
         self._galleries: dict[str, Gallery] = {
             gallery.slug: gallery for listed in self._listed.values() for gallery in listed
         }
-        self._pictures = {picture.path: picture for page in pages for picture in page.every}
 
     def routes(self) -> list[web.RouteDef]:
         """What the server answers to."""
@@ -98,30 +88,23 @@ class PornPics:
         page = self._served.get(request.match_info["slug"])
         base = f"{request.scheme}://{request.host}"
         if page is None:
-            return web.Response(status=404, text=missing_html(base), content_type="text/html")
+            return html(missing_html(base), 404)
         listed = self._listed[page.title]
         offset = int(request.query.get("offset", "0"))
         asked_by_script = request.headers.get("X-Requested-With") == "XMLHttpRequest" and request.headers.get("Referer")
         if offset and asked_by_script:
             return web.json_response(tiles_json(listed[offset : offset + PAGE_LENGTH], base))
-        return web.Response(text=profile_html(page, listed[:PAGE_LENGTH], base), content_type="text/html")
+        return html(profile_html(page, listed[:PAGE_LENGTH], base))
 
     async def _gallery(self, request: web.Request) -> web.Response:
         gallery = self._galleries.get(request.match_info["slug"])
         base = f"{request.scheme}://{request.host}"
         if gallery is None:
-            return web.Response(status=404, text=missing_html(base), content_type="text/html")
-        return web.Response(text=gallery_html(gallery, base), content_type="text/html")
+            return html(missing_html(base), 404)
+        return html(gallery_html(gallery, base))
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
         """A picture; its small size as well, wherever it lies."""
-        picture = self._pictures.get(request.path)
-        if picture is not None:
-            return await self._answers.answer(picture)
-        large = self._pictures.get(request.path.replace("/460/", "/1280/", 1))
-        return web.Response(status=404) if large is None else await self._answers.answer(large, 240)
-
-
-def source_block(base_url: str) -> dict[str, Any]:
-    """This source's block in a sources.yaml that points at the demo world."""
-    return {"enabled": True, "url": f"{base_url}{ROOT}", "rate_limit": 0, "max_faces": 5, "trust_level": "low"}
+        if request.path in self.pictures:
+            return await self.send(self.pictures[request.path])
+        return await self.send(self.pictures.get(request.path.replace("/460/", "/1280/", 1)), 240)

@@ -1,23 +1,11 @@
-from __future__ import annotations
+"""Which site an address belongs to, and whom it names there."""
 
-from datetime import date
+from __future__ import annotations
 
 import pytest
 
 from enrich.config import default_sources
-from enrich.identity import (
-    UrlIdentity,
-    add_site,
-    clean_text,
-    host_of,
-    identify,
-    is_adult,
-    name_key,
-    names_match,
-    partial_date,
-    same_name,
-    youngest_birthday,
-)
+from enrich.identity import UrlIdentity, add_site, host_of, identify
 from enrich.identity.sites import HOSTS, SUBDOMAINS
 
 UUID = "0a0b0c0d-1111-4222-8333-444444444444"
@@ -253,110 +241,3 @@ def test_a_site_that_is_not_in_the_table(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_key_of_an_identity_takes_no_notice_of_case() -> None:
     urls = ("https://www.babepedia.com/babe/JANE_example", "https://babepedia.com/babe/Jane_Example")
     assert len({found.key for url in urls if (found := identify(url))}) == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("Zoë  Renée O'Ex-ample", "zoereneeoexample"),
-        ("Zoe\u0308", "zoe"),
-        ("Łucja Ødegård ß", "lucjaodegardss"),
-        ("\uff2a\uff41\uff4e\uff45", "jane"),
-        ("Jane Example 2", "janeexample2"),
-        ("波多野 結衣", "波多野結衣"),
-        ("ﾊﾀﾉ・ユイ", "ハタノユイ"),
-        ("か\u3099", "が"),
-        ("佐々木", "佐々木"),
-        ("Анна", "анна"),
-        ("İpek", "ipek"),
-        (" -'.", ""),
-        ("", ""),
-    ],
-)
-def test_name_key(name: str, key: str) -> None:
-    assert name_key(name) == key
-
-
-def test_same_name() -> None:
-    assert same_name("Mary-Jane O'Dell", "mary jane odell")
-    assert not same_name("Janet Doe", "Janet Mason")
-    assert not same_name("...", "!!!")
-
-
-def test_names_match_gives_the_name_as_the_page_writes_it() -> None:
-    assert names_match(["zoe renee", "Z. R."], ["Other", "Zoë Renée"]) == "Zoë Renée"
-    assert names_match(["Janet Doe", "Janet"], ["Janet Mason", "J. Mason"]) is None
-    assert names_match([], ["Jane"]) is None
-    assert names_match(["!"], ["?"]) is None
-
-
-def test_names_match_in_either_order_only_where_asked() -> None:
-    assert names_match(["Yui Example"], ["Example Yui"]) is None
-    assert names_match(["Yui Example"], ["Example Yui"], either_order=True) == "Example Yui"
-    assert names_match(["Yui Ann Example"], ["Example Ann Yui"], either_order=True) is None
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("  Ruby &lt;3\u00a0 M\u200barlowe\n", "Ruby <3 M\u200barlowe"),
-        ("Ja\x00ne", "Jane"),
-        ("UNKNOWN", None),
-        ("N/A", None),
-        ("", None),
-        (None, None),
-        (0, None),
-    ],
-)
-def test_clean_text(value: object, text: str | None) -> None:
-    assert clean_text(value) == text
-
-
-TODAY = date(2026, 11, 21)
-
-
-@pytest.mark.parametrize(
-    ("birth_date", "adult"),
-    [
-        (None, True),
-        ("", True),
-        ("long ago", True),
-        ("2007", True),
-        ("2008", False),
-        ("2008-10", True),
-        ("2008-11", False),
-        ("2008-11-21", True),
-        ("2008-11-22", False),
-        ("2008-11-21 00:00:00", True),
-        ("2008-11-22T00:00:00Z", False),
-        ("2008-13-45", False),
-        ("2008-??-??", False),
-        ("2008-10-99", True),
-        ("2030-01-01", False),
-        ("1990", True),
-        ("0000-00-00", True),
-    ],
-)
-def test_is_adult_by_the_youngest_reading(birth_date: str | None, adult: bool) -> None:
-    assert is_adult(birth_date, TODAY) is adult
-
-
-def test_somebody_born_on_a_leap_day() -> None:
-    assert not is_adult("2008-02-29", date(2026, 2, 28))
-    assert is_adult("2008-02-29", date(2026, 3, 1))
-
-
-@pytest.mark.parametrize(
-    ("text", "known", "youngest"),
-    [
-        ("1985-12-20", "1985-12-20", date(1985, 12, 20)),
-        ("1985-2", "1985-02", date(1985, 2, 28)),
-        ("1985", "1985", date(1985, 12, 31)),
-        ("1985-02-30", "1985-02", date(1985, 2, 28)),
-        ("20 December 1985", None, None),
-        (None, None, None),
-    ],
-)
-def test_partial_dates(text: str | None, known: str | None, youngest: date | None) -> None:
-    assert partial_date(text) == known
-    assert youngest_birthday(text) == youngest
