@@ -16,14 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.corpus import portraits
-from bench.crawling import MODELS, REPO, crawl, environment, one_look_pack, pack
+from bench.crawling import COPIES, MODELS, REPO, crawl, environment, one_look_pack, pack
 from bench.loop import loop
 from bench.memory import memory
 from bench.overhead import middlewares
 from bench.start import start
 from bench.store import faces, index
 
-COPIES = int(os.environ.get("BENCH_COPIES", "10"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 
 

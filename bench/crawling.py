@@ -14,6 +14,8 @@ from bench.corpus import TESTPACK
 
 REPO = Path(__file__).resolve().parent.parent
 MODELS = Path(os.environ.get("ENRICH_TEST_MODELS", REPO / "data" / "models"))
+COPIES = int(os.environ.get("BENCH_COPIES", "10"))
+"""How often a crawl gets the 110 portraits: what a start and an end cost is to weigh little, as in a crawl of weeks."""
 
 
 def pack() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,9 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.crawling import REPO, crawl, environment, pack
+from bench.crawling import COPIES, REPO, crawl, environment, pack
 
-COPIES = int(os.environ.get("BENCH_COPIES", "3"))
 WATCH = ("-s", "LOOP_WATCH_SECONDS=0.005", "-s", "LOG_LEVEL=INFO")
 PHASES = ("start", "crawl", "end")
 _LINE = re.compile(r"(\w+): event loop: (.*)")

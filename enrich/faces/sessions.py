@@ -92,6 +92,7 @@ def open_session(model: Path | bytes, what: Path, providers: Sequence[str], thre
     provider, options = providers[0], session_options(threads)
     try:
         if provider == CPU:
+            options.enable_mem_pattern = False  # canvases and batches have many shapes, and it keeps a plan for each
             return Session(ort.InferenceSession(source, options, providers=[CPU]), what)
         options.log_severity_level = 4
         with _quiet():
