@@ -26,8 +26,9 @@ logger = logging.getLogger(__name__)
 
 SEED = int(os.environ.get("ENRICH_TEST_SEED", "20260131"))
 """Decides all moments; said when a test fails."""
-PATIENCE = 3
-"""So many times a crawl that was over too soon to be struck is begun again."""
+CHANCES = ((1, 5, 2), (1, 0, 1), (1, 0, 0))
+"""How likely each stage is to be struck. A crawl that was over too soon is begun again, at last to be struck while it
+starts, which takes longer than the longest wait."""
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -64,7 +65,7 @@ class Blow:
 
 def some_moment(chance: random.Random, stages: Sequence[int]) -> Moment:
     (stage,) = chance.choices(("starting", "crawling", "closing"), stages)
-    longest = {"starting": 1.5, "crawling": 0.1, "closing": 0.2}[stage]
+    longest = {"starting": 1.0, "crawling": 0.1, "closing": 0.1}[stage]
     pieces = {"starting": 0, "crawling": chance.randrange(40), "closing": chance.randint(1, 20)}[stage]
     return Moment(stage, pieces, chance.uniform(0, longest), chance.uniform(0, 0.3))
 
@@ -96,8 +97,8 @@ def strike(scrapy: Scrapy, crawl: Crawl, how: How, when: Moment, options: Sequen
 
 def strike_until_hit(scrapy: Scrapy, crawl: Crawl, how: How, seed: int, options: Sequence[str]) -> Blow:
     chance = random.Random(seed)
-    for again in range(PATIENCE):
-        blow = strike(scrapy, crawl, how, some_moment(chance, (1, 5, 2) if not again else (1, 0, 1)), options)
+    for stages in CHANCES:
+        blow = strike(scrapy, crawl, how, some_moment(chance, stages), options)
         if blow is not None:
             return blow
     pytest.fail(f"{crawl} was always over before it could be struck; seed {seed}")
