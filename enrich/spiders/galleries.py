@@ -208,8 +208,8 @@ class GallerySpider(SourceSpider):
         small = {url: rejected for url, (ref, _) in refs.items() if (rejected := self.too_small(ref))}
         wanted = [found for url, found in refs.items() if url not in small]
         self.over(performer.performer_id)
+        yield from small.values()  # first: with the performer the search is over, and nobody tells of them again
         yield replace(performer, images=tuple(ref for ref, _ in wanted))
-        yield from small.values()
         for position, (ref, fallback) in enumerate(wanted):
             yield self.image_request(ref, position=position, fallback=fallback)
 

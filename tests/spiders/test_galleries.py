@@ -213,12 +213,14 @@ def test_pictures_elsewhere_do_not_count(spider_of: Make, walk: Make) -> None:
 
 
 def test_pictures_that_are_said_to_be_small_are_turned_down_unseen(spider_of: Make, response_to: Make) -> None:
+    """Before the performer, with whom the search is over: a crawl killed in between would not tell of them again."""
+
     class Small(GalleriesSpider):
         def read(self, response: HtmlResponse) -> Profile | None:
             return Profile(name=MARA.name, images=(PageImage(url=f"{CDN}/1.jpg", width_px=100, height_px=900),))
 
     spider = spider_of(Small)
     request = spider._page_request(Step(lookup=MARA, slug="x"))
-    performer, small = spider.parse_profile(response_to(request, "<p>"), **request.cb_kwargs)
+    small, performer = spider.parse_profile(response_to(request, "<p>"), **request.cb_kwargs)
     assert performer.images == ()
     assert (small.reason, small.ref.image_url) == ("image_too_small", f"{CDN}/1.jpg")
