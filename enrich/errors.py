@@ -1,5 +1,13 @@
 """Errors a person reads: one clear line that says what, where and what to do."""
 
+from typing import Final
+
+CREDENTIALS_REFUSED: Final = "credentials_refused"
+DATABASE_FAILED: Final = "database_failed"
+JOBDIR_UNWRITABLE: Final = "jobdir_unwritable"
+MODELS_FAILED: Final = "models_failed"
+"""The finish reasons of crawls that such an error ended: what they fetched further on would be lost, or in vain."""
+
 
 class EnrichError(Exception):
     """Something that stops the run; its message is the one line printed before exit code 1."""

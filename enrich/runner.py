@@ -20,7 +20,16 @@ from scrapy import Spider, signals
 from scrapy.core.engine import ExecutionEngine
 from scrapy.crawler import Crawler
 
-from enrich.errors import ConfigError, CredentialError, EnrichError
+from enrich.config import check_numbers
+from enrich.errors import (
+    CREDENTIALS_REFUSED,
+    DATABASE_FAILED,
+    JOBDIR_UNWRITABLE,
+    MODELS_FAILED,
+    ConfigError,
+    CredentialError,
+    EnrichError,
+)
 from enrich.middlewares.credentials import key_of
 from enrich.spiders.browser import check_browser
 from enrich.spiders.source import SourceSpider, sources_of
@@ -35,9 +44,7 @@ DONE, FAILED, DEGRADED = 0, 1, 3
 """The exit codes of the contract."""
 
 CLEAN_REASONS = frozenset({"finished", "shutdown"})
-DATABASE_FAILED = "database_failed"
-MODELS_FAILED = "models_failed"
-FAILED_REASONS = frozenset({"credentials_refused", DATABASE_FAILED, MODELS_FAILED, "jobdir_unwritable", "start_error"})
+FAILED_REASONS = frozenset({CREDENTIALS_REFUSED, DATABASE_FAILED, JOBDIR_UNWRITABLE, MODELS_FAILED, "start_error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +135,12 @@ class Outcome:
 def preflight(process: AsyncCrawlerProcess, jobs: Sequence[Job]) -> None:
     """Find out before anything is opened or written whether the jobs can start.
 
-    Raises EnrichError: an unknown source, a mistake in sources.yaml, a missing API key or a missing model pack.
+    Raises EnrichError: a setting that is no number, an unknown source, a mistake in sources.yaml, a missing API key or
+    a missing model pack.
     """
     from enrich.pipelines.engine import pack_for
 
+    check_numbers(process.settings)
     sources = sources_of(process.settings)
     process.settings.set("ENRICH_SOURCES", sources, priority="cmdline")
     known = process.spider_loader.list()

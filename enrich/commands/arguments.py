@@ -1,31 +1,10 @@
-"""What a command line must not hold: Scrapy hands on whatever it does not know, a mistyped option too, as arguments,
-and looks at no setting before it is used."""
+"""What a command line must not hold: Scrapy hands on whatever it does not know, a mistyped option too, as arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from scrapy.exceptions import UsageError
-from scrapy.settings import BaseSettings
-
-from enrich.errors import ConfigError
-
-NUMBERS: Mapping[str, int] = {
-    "ALLOWED_FAILED_SHARE": 0,
-    "ALLOWED_GONE_SHARE": 0,
-    "ALLOWED_UNEXPECTED_SHARE": 0,
-    "BROWSER_PAGES_PER_CONTEXT": 1,
-    "EMBED_BATCH_SIZE": 1,
-    "EMBED_MAX_WAIT_SECONDS": 0,
-    "FLARESOLVERR_CONCURRENCY": 1,
-    "FLARESOLVERR_COOLDOWN_SECONDS": 0,
-    "FLARESOLVERR_MAX_SECONDS": 0,
-    "IMAGE_MAX_BYTES": 1,
-    "IMAGE_MAX_PIXELS": 1,
-    "LOOP_WATCH_SECONDS": 0,
-    "REFRESH_DAYS": 0,
-}
-"""Settings of ours that are numbers, with the least that each may be; whole ones but for seconds and shares."""
 
 
 def refuse_options(args: Sequence[str]) -> None:
@@ -40,16 +19,3 @@ def refuse_arguments(args: Sequence[str]) -> None:
     refuse_options(args)
     if args:
         raise UsageError(f"what is {args[0]!r}? This command takes options only")
-
-
-def check_numbers(settings: BaseSettings) -> None:
-    """Raise ConfigError for a setting that is not the number it should be."""
-    for name, least in NUMBERS.items():
-        whole = not name.endswith(("_SECONDS", "_SHARE"))
-        try:
-            fits = (int if whole else float)(settings[name]) >= least
-        except (TypeError, ValueError):
-            fits = False
-        if not fits:
-            kind = "whole number" if whole else "number"
-            raise ConfigError(f"{name}={settings[name]}: should be a {kind}, {least} or more")

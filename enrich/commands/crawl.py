@@ -8,7 +8,7 @@ from scrapy.commands import crawl
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.exceptions import UsageError
 
-from enrich.commands.arguments import check_numbers, refuse_options
+from enrich.commands.arguments import refuse_options
 from enrich.commands.forget import after_crawls
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, Job, complain, conclude, preflight, run_phases
@@ -34,7 +34,6 @@ class Command(crawl.Command):
         assert isinstance(self.crawler_process, AsyncCrawlerProcess)
         job = Job(args[0], opts.spargs)
         try:
-            check_numbers(self.settings)
             preflight(self.crawler_process, [job])
         except EnrichError as error:
             complain(str(error))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from scrapy.commands import ScrapyCommand
 from scrapy.settings import SETTINGS_PRIORITIES, Settings
 
-from enrich.commands.arguments import check_numbers, refuse_arguments
+from enrich.commands.arguments import refuse_arguments
 from enrich.config import Sources, load_sources
 from enrich.errors import EnrichError
 from enrich.runner import FAILED, Job, Outcome, complain, exit_code, preflight, print_problems, run_phases
@@ -50,7 +50,6 @@ class Command(ScrapyCommand):
         settings = cast("Settings", self.settings)  # Scrapy sets them before it calls this
         arguments = dict(argument.partition("=")[::2] for argument in opts.spargs)
         try:
-            check_numbers(settings)
             prepare(settings)
             self.exitcode = demonstrate(settings, arguments, serve=opts.serve)
         except EnrichError as error:

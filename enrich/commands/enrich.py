@@ -8,7 +8,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import BaseSettings
 
-from enrich.commands.arguments import check_numbers, refuse_arguments
+from enrich.commands.arguments import refuse_arguments
 from enrich.commands.forget import after_crawls
 from enrich.config import Sources
 from enrich.errors import ConfigError, CredentialError, EnrichError
@@ -56,7 +56,6 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         assert isinstance(self.crawler_process, AsyncCrawlerProcess)
         try:
-            check_numbers(self.settings)
             sources = chosen(sources_of(self.settings), opts)
             self.crawler_process.settings.set("ENRICH_SOURCES", sources, priority="cmdline")
             phases = phases_of(sources, opts)

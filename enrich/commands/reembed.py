@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enrich.commands.arguments import check_numbers
+from enrich.config import check_numbers
 from enrich.errors import ConfigError, EnrichError, StoreError
 from enrich.runner import DEGRADED, DONE, Job, Outcome, exit_code, preflight, print_problems, run_phases
 

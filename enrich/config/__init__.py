@@ -2,6 +2,7 @@
 
 from enrich.config.loading import configured_sources, find_sources_file, load_sources
 from enrich.config.model import GENDERS, Kind, QualityFilters, Source, Sources, TrustLevel, near_match
+from enrich.config.numbers import check_numbers
 from enrich.config.shipped import default_sources
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Source",
     "Sources",
     "TrustLevel",
+    "check_numbers",
     "configured_sources",
     "default_sources",
     "find_sources_file",

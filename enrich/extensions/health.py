@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from enrich.pipelines.engine import MODELS_FAILED
+from enrich.errors import MODELS_FAILED
 
 FEW = 5
 """So many of a kind are no share yet: one failed image of three is not ten percent of a crawl."""

@@ -19,7 +19,7 @@ from scrapy.exceptions import CloseSpider, NotConfigured
 from scrapy.settings import BaseSettings
 
 from enrich import __version__
-from enrich.errors import JobDirError
+from enrich.errors import JOBDIR_UNWRITABLE, JobDirError
 from enrich.extensions.run import RunExtension
 from enrich.spiders.arguments import Arguments
 from enrich.spiders.source import SourceSpider
@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 AUTO = "auto"
 NOTHING_LEFT = frozenset({"finished", "start_error"})
 """Reasons for which a crawl closes with an empty queue."""
-UNWRITABLE = "jobdir_unwritable"
-"""The finish reason of a crawl that could not mark its job directory as its own."""
 
 
 class JobDirGuard:
@@ -100,7 +98,7 @@ class JobDirGuard:
             self.job.begin(self.crawl)
         except JobDirError as error:
             self.spider.degrade("jobdir", str(error))
-            raise CloseSpider(UNWRITABLE) from error
+            raise CloseSpider(JOBDIR_UNWRITABLE) from error
         self.begun = True
 
     def spider_closed(self, reason: str) -> None:

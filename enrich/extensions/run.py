@@ -19,7 +19,7 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, NotConfigured
 
-from enrich.errors import DatabaseTrouble, StoreError
+from enrich.errors import DATABASE_FAILED, DatabaseTrouble, StoreError
 from enrich.extensions.health import Allowance, verdict
 from enrich.pipelines.agree import terms_of
 from enrich.pipelines.engine import pack_for
@@ -39,8 +39,6 @@ from enrich.store.writer import Writer
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 60.0
-FAILED = "database_failed"
-"""The finish reason of a crawl that could not write: what it fetched further on would be lost."""
 TAKEN_LATER, TAKEN_AWAY, REPLACED = "enrich/faces/taken_later", "enrich/faces/taken_away", "enrich/faces/replaced"
 """The stats of faces that had waited and were taken, of unconfirmed ones that were contradicted, of those that gave way
 to better ones; of any source."""
@@ -152,7 +150,7 @@ class RunExtension:
             self.run = await asyncio.wrap_future(self.writer.submit(lambda tx: start_run(tx, spider.name, spider.mode)))
         except DatabaseTrouble as error:
             spider.degrade("store", str(error))
-            raise CloseSpider(FAILED) from error
+            raise CloseSpider(DATABASE_FAILED) from error
         self.heartbeat = asyncio.create_task(self._beat(self.run))
 
     async def _beat(self, run: Run) -> None:
@@ -167,7 +165,7 @@ class RunExtension:
         """End the crawl, for nothing can be written any more; what is not written is left to the next one."""
         if self.giving_up is None:
             self.spider.degrade("store", str(trouble))
-            self.giving_up = asyncio.create_task(self.crawler.engine.close_spider_async(reason=FAILED))
+            self.giving_up = asyncio.create_task(self.crawler.engine.close_spider_async(reason=DATABASE_FAILED))
 
     def _expected(self) -> int | None:
         """How many performers the spider will go through, once it knows."""
@@ -200,21 +198,21 @@ class RunExtension:
     def _close(self, reason: str) -> None:
         run, expected = self.run, self._expected()
         try:
-            if reason != FAILED:
+            if reason != DATABASE_FAILED:
                 self._judge_waiting()
             stats = dict(self.crawler.stats.get_stats())
             if run is not None:
                 if expected is not None:
                     self.writer.submit(partial(beat, run=run, expected=expected))
                 self.writer.submit(lambda tx: finish_run(tx, run, reason, stats)).result()
-            if not self.dry_run and reason != FAILED:
+            if not self.dry_run and reason != DATABASE_FAILED:
                 for spec in self.specs:
                     logger.info("%s", catch_up(self.writer.engine, self.index_dir, spec))
                 with snapshot(self.writer.engine) as connection:
                     if owed(connection):
                         self.crawler.stats.set_value(OWED, value=True)
         except StoreError as error:
-            if reason != FAILED:  # else it has been said
+            if reason != DATABASE_FAILED:  # else it has been said
                 self.spider.degrade("store", str(error))
         finally:
             self.library.close()

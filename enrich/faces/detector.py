@@ -225,7 +225,7 @@ def _untied(path: Path, threads: int) -> Session | None:
     try:
         session = open_session(any_size(path), path, [CPU], threads)
         session.run(None, {session.get_inputs()[0].name: np.zeros((1, 3, STEP_PX, 2 * STEP_PX), dtype=np.float32)})
-    except Exception:  # noqa: BLE001 (onnxruntime's have no public base class; what ails the file shows as it is opened)
+    except Exception:  # noqa: BLE001  # onnxruntime's have no public base class; what ails a file shows below
         return None
     return session
 

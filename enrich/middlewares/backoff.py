@@ -20,12 +20,12 @@ from scrapy.settings import BaseSettings
 from scrapy.utils.asyncio import CallLaterResult, call_later
 from twisted.internet.defer import Deferred
 
+from enrich.errors import JOBDIR_UNWRITABLE
+
 logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = "wait_seconds"
 """In the meta of a request: how long the scheduler keeps it before it is queued."""
-UNWRITABLE = "jobdir_unwritable"
-"""The finish reason of a crawl whose job directory took no more requests."""
 
 
 class BackoffMiddleware(RetryMiddleware):
@@ -127,7 +127,7 @@ class WaitingScheduler(Scheduler):
         assert self.crawler is not None
         if self._ending is None:
             self._say(error)
-            self._ending = asyncio.create_task(self.crawler.engine.close_spider_async(reason=UNWRITABLE))
+            self._ending = asyncio.create_task(self.crawler.engine.close_spider_async(reason=JOBDIR_UNWRITABLE))
 
     def _say(self, error: OSError) -> None:
         assert self.crawler is not None

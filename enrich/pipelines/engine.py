@@ -10,14 +10,12 @@ from scrapy.crawler import Crawler
 from scrapy.settings import BaseSettings
 
 from enrich.config import Source
+from enrich.errors import MODELS_FAILED
 from enrich.faces.engine import FaceEngine, load_engine
 from enrich.faces.pack import ModelPack, load_pack
 from enrich.faces.running import DeviceError
 from enrich.items import FailedImage, ImageRef
 from enrich.spiders.source import SourceSpider
-
-MODELS_FAILED = "models_failed"
-"""The finish reason of a crawl whose models' device no longer works: what it fetched further on would be in vain."""
 
 _ending: WeakKeyDictionary[Crawler, asyncio.Task[None]] = WeakKeyDictionary()
 """The closing of crawls whose device failed, which has to be held to be done."""

@@ -14,7 +14,7 @@ from scrapy.exceptions import CloseSpider
 from scrapy.http import Request, Response
 from twisted.python.failure import Failure
 
-from enrich.errors import ConfigError
+from enrich.errors import CREDENTIALS_REFUSED, ConfigError
 from enrich.identity import is_adult
 from enrich.items import (
     FailedImage,
@@ -279,7 +279,7 @@ class PageListSpider(ListEndSpider, Generic[Q]):
             variable = self.source.api_key_env or "its API key"
             text = f"{self.source.url} refused the API key (HTTP {response.status}): check {variable}"
             self.degrade("credentials", text)
-        self.stop("credentials_refused")
+        self.stop(CREDENTIALS_REFUSED)
 
     def stop(self, reason: str) -> NoReturn:
         """Raises CloseSpider."""

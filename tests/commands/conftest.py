@@ -5,28 +5,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 import pytest
 from scrapy.settings import Settings
 
 from enrich.commands.forget import Command
-from enrich.items import EmbeddedImage, Face, ImageRef, Performer
+from enrich.items import EmbeddedImage, ImageRef, Performer
 from enrich.store.database import database_url, open_database, write
 from enrich.store.index import catch_up, index_specs
 from enrich.store.ledger import Limits
 from enrich.store.performers import save_performer
 from tests.commands.forgetting import PEOPLE, Run, vector
+from tests.faces.made import a_face
 from tests.store.one_picture import save_face
 
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """A database of three people with a face each from two sources, its index, and a backup."""
-    face = Face(
-        box_px=np.zeros(4, np.float32), landmarks_px=np.zeros((5, 2), np.float32), confidence=1.0, yaw_deg=0.0,
-        pitch_deg=0.0, roll_deg=0.0, visible=1.0, sharpness=0.75, exposure=0.95,
-        crop=np.zeros((112, 112, 3), np.uint8),
-    )  # fmt: skip
     engine = open_database(database_url(tmp_path))
     with write(engine) as tx:
         for at, name in enumerate(PEOPLE, 1):
@@ -37,7 +32,7 @@ def data_dir(tmp_path: Path) -> Path:
                 ref = ImageRef(source=source, image_url=f"https://img.example/{source}/{slug}.jpg", **owner)
                 seed = 2 * at + (source == "stashdb")
                 image = EmbeddedImage(
-                    ref=ref, sha256=f"{seed:064}", width_px=1, height_px=1, face=face, quality=1.0, model="pack",
+                    ref=ref, sha256=f"{seed:064}", width_px=1, height_px=1, face=a_face(), quality=1.0, model="pack",
                     vectors={"sface": vector(seed)},
                 )  # fmt: skip
                 save_face(tx, image, Limits())

@@ -10,7 +10,7 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import Settings
 
 import enrich.settings
-from enrich.commands.arguments import NUMBERS, check_numbers
+from enrich.config.numbers import NUMBERS, check_numbers
 from enrich.errors import ConfigError
 from tests.conftest import Scrapy
 

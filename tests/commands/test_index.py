@@ -15,10 +15,11 @@ import voyager
 from scrapy.settings import Settings
 
 from enrich.commands.index import Command
-from enrich.items import EmbeddedImage, Face, ImageRef, Performer
+from enrich.items import EmbeddedImage, ImageRef, Performer
 from enrich.store.database import database_url, open_database, write
 from enrich.store.ledger import Limits
 from enrich.store.performers import save_performer
+from tests.faces.made import a_face
 from tests.store.one_picture import save_face
 
 REPO = Path(__file__).parents[2]
@@ -42,14 +43,10 @@ def scrapy_index(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> Callable
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """A database with one face."""
-    face = Face(
-        box_px=np.zeros(4, np.float32), landmarks_px=np.zeros((5, 2), np.float32), confidence=1.0, yaw_deg=0.0,
-        pitch_deg=0.0, roll_deg=0.0, visible=1.0, sharpness=0.75, exposure=0.95,
-        crop=np.zeros((112, 112, 3), np.uint8),
-    )  # fmt: skip
     image = EmbeddedImage(
         ref=ImageRef(source="stashdb", source_id="jane", image_url="https://img.example/1.jpg"), sha256="0" * 64,
-        width_px=1, height_px=1, face=face, quality=1.0, model="pack", vectors={"sface": np.full(16, 0.25, np.float32)},
+        width_px=1, height_px=1, face=a_face(), quality=1.0, model="pack",
+        vectors={"sface": np.full(16, 0.25, np.float32)},
     )  # fmt: skip
     engine = open_database(database_url(tmp_path))
     with write(engine) as tx:

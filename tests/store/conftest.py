@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
-from enrich.items import BodyMark, EmbeddedImage, Face, FailedImage, FloatArray, ImageRef, Performer, RejectedImage
+from enrich.items import BodyMark, EmbeddedImage, FailedImage, FloatArray, ImageRef, Performer, RejectedImage
 from enrich.store.database import database_url, open_database, write
 from enrich.store.ledger import Decision, Limits
 from enrich.store.library import Library
 from enrich.store.performers import SavedPerformer, save_performer
 from enrich.store.writer import Writer
+from tests.faces.made import a_face
 from tests.store.one_picture import fail_image, reject_image, save_face
 
 if TYPE_CHECKING:
@@ -88,17 +89,13 @@ class Store:
         look: tuple[str, str] | tuple[None, None] = (None, None), **said: Any
     ) -> EmbeddedImage:  # fmt: skip
         sha256 = hashlib.sha256((body or url).encode()).hexdigest()
-        face = Face(
+        face = a_face(
             box_px=np.array([10, 20, 110, 150], np.float32),
             landmarks_px=np.arange(10, dtype=np.float32).reshape(5, 2),
             confidence=0.93,
             yaw_deg=-7.5,
-            pitch_deg=0.0,
-            roll_deg=0.0,
-            visible=1.0,
             sharpness=0.75,
             exposure=0.95,
-            crop=np.zeros((112, 112, 3), np.uint8),
             crop_hash=look[1],
         )
         if vectors is None:
