@@ -77,9 +77,9 @@ EXTENSIONS = {
 }
 
 DOWNLOAD_HANDLERS = {"file": None, "ftp": None, "s3": None}  # addresses come from strangers
-TWISTED_DNS_RESOLVER = "enrich.middlewares.resolver.PublicResolver"
+TWISTED_DNS_RESOLVER = "enrich.net.resolver.PublicResolver"
 SCHEDULER = "enrich.middlewares.backoff.WaitingScheduler"
-DUPEFILTER_CLASS = "enrich.middlewares.redirects.DuplicateFilter"
+DUPEFILTER_CLASS = "enrich.net.dupefilter.DuplicateFilter"
 
 SPIDER_CONTRACTS = {"enrich.spiders.contracts.LiveContract": 10}
 

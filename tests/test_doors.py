@@ -22,7 +22,9 @@ MAY_IMPORT = {
     "faces": GROUND,
     "store": GROUND | {"faces"},
     "spiders": GROUND,
-    "middlewares": GROUND | {"spiders"},  # whose source and reads they are handed
+    "net": GROUND | {"spiders"},
+    "challenges": GROUND | {"net"},
+    "middlewares": GROUND | {"net", "challenges", "spiders"},  # whose source and reads they are handed
     "demo": GROUND,
     "extensions": GROUND | {"spiders", "store", "pipelines"},
     "pipelines": GROUND | {"faces", "store", "spiders", "extensions"},

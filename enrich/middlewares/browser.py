@@ -21,9 +21,9 @@ from scrapy.http.request import NO_CALLBACK
 
 from enrich.middlewares.challenge import wall
 from enrich.middlewares.detour import Detour
-from enrich.middlewares.places import Place, PlaceRefused, Places, check, is_public
-from enrich.middlewares.resolver import PublicResolver
 from enrich.middlewares.visit import Visit, cookie_header
+from enrich.net.public_hosts import Place, PlaceRefused, Places, check, is_public
+from enrich.net.resolver import PublicResolver
 from enrich.spiders.source import SourceSpider
 
 logger = logging.getLogger(__name__)

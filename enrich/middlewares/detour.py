@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from enrich.middlewares.places import Place, PlaceRefused
+from enrich.net.public_hosts import Place, PlaceRefused
 
 HEAD_BYTES = 64 * 1024
 _CHUNK_BYTES = 64 * 1024

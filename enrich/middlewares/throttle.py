@@ -23,7 +23,7 @@ from scrapy.exceptions import NotConfigured
 from scrapy.http import Request, Response
 
 from enrich.errors import StoreError
-from enrich.middlewares.pace import Pace
+from enrich.net.rate_limiter import Pace
 from enrich.spiders.source import SourceSpider
 
 logger = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from scrapy.statscollectors import StatsCollector
 
 from enrich.middlewares.backoff import WAIT_SECONDS
 from enrich.middlewares.ledger import AlreadyDecided, LedgerMiddleware
-from enrich.middlewares.pace import Pace
 from enrich.middlewares.throttle import SENT_AT, pace_of
+from enrich.net.rate_limiter import Pace
 from enrich.spiders.source import SourceSpider
 
 LOOK_SECONDS = 0.2

@@ -182,7 +182,7 @@ def test_a_picture_that_failed_comes_back_to_the_crawl_that_is_gone_on_with(
         "JOBDIR": str(tmp_path / "job"),
         "CONCURRENT_REQUESTS": 1,
         "RETRY_ENABLED": False,
-        "DUPEFILTER_CLASS": "enrich.middlewares.redirects.DuplicateFilter",
+        "DUPEFILTER_CLASS": "enrich.net.dupefilter.DuplicateFilter",
     }
     stop = {"CLOSESPIDER_ITEMCOUNT": 9}
     before = walk(BabepediaSpider, answer, "", library=library_of(lookups), settings=kept | stop)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from enrich.config import default_sources
-from enrich.middlewares.places import Place, PlaceRefused, Places, check, check_resolved, is_public
+from enrich.net.public_hosts import Place, PlaceRefused, Places, check, check_resolved, is_public
 
 
 @pytest.mark.parametrize(

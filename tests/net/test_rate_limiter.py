@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from enrich.middlewares import pace as module
-from enrich.middlewares.pace import LONGEST_ASKED_SECONDS, LONGEST_PAUSE_SECONDS, Pace
+from enrich.net import rate_limiter as module
+from enrich.net.rate_limiter import LONGEST_ASKED_SECONDS, LONGEST_PAUSE_SECONDS, Pace
 from tests.standin.disk import SmallDisk
 
 
@@ -97,7 +97,7 @@ def test_the_next_run_goes_on_where_the_last_was_killed(tmp_path: Path) -> None:
 
 def test_killed_in_the_middle_of_a_turn(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from enrich.middlewares.pace import Pace\n"
+        "import os, sys; from pathlib import Path; from enrich.net.rate_limiter import Pace\n"
         "pace = Pace(Path(sys.argv[1]), 60)\n"
         "with pace._locked() as state:\n    os.kill(os.getpid(), 9)\n"
     )
@@ -253,7 +253,7 @@ def test_the_pace_of_nowhere(tmp_path: Path) -> None:
 def test_on_a_full_disk_it_is_an_error_and_not_the_end_of_the_process(small_disk: Callable[[int], SmallDisk]) -> None:
     disk = small_disk(1)
     disk.fill()
-    program = f"from enrich.middlewares.pace import *; Pace(Path({str(disk.folder / 'pace')!r}), 60).take()"
+    program = f"from enrich.net.rate_limiter import *; Pace(Path({str(disk.folder / 'pace')!r}), 60).take()"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == 1
     assert "OSError: [Errno 28]" in ended.stderr

@@ -18,7 +18,7 @@ from scrapy.utils.datatypes import LocalCache
 from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
 from zope.interface import implementer
 
-from enrich.middlewares.places import Place, Places, is_public
+from enrich.net.public_hosts import Place, Places, is_public
 
 REMEMBERED = 10_000
 REMEMBERED_SECONDS = 60.0

@@ -1,0 +1,1 @@
+"""What the downloader middlewares are made of: which hosts may be asked, how fast, and what was asked before."""
