@@ -40,7 +40,7 @@ FLARESOLVERR_URL ?= http://127.0.0.1:8191
 test-flaresolverr: $(INSTALLED_DEV)
 	$(BIN)/scrapy models pull opencv_zoo
 	ENRICH_TEST_FLARESOLVERR='$(FLARESOLVERR_URL)' $(BIN)/python -m pytest --timeout=600 \
-	  tests/middlewares/test_solver.py tests/crawl/test_flaresolverr.py $(ARGS)
+	  tests/challenges/test_flaresolverr_client.py tests/crawl/test_flaresolverr.py $(ARGS)
 
 # The tests that take minutes, such as a pace that is measured by the minute.
 soak: $(INSTALLED_DEV)

@@ -20,6 +20,7 @@ from scrapy import Spider, signals
 from scrapy.core.engine import ExecutionEngine
 from scrapy.crawler import Crawler
 
+from enrich.challenges.browser_settings import check_browser
 from enrich.config import check_numbers
 from enrich.errors import (
     CREDENTIALS_REFUSED,
@@ -31,7 +32,6 @@ from enrich.errors import (
     EnrichError,
 )
 from enrich.middlewares.credentials import key_of
-from enrich.spiders.browser import check_browser
 from enrich.spiders.source import SourceSpider, sources_of
 
 if TYPE_CHECKING:

@@ -21,14 +21,14 @@ MAY_IMPORT = {
     "settings": {""},
     "faces": GROUND,
     "store": GROUND | {"faces"},
-    "spiders": GROUND,
+    "spiders": GROUND | {"challenges"},
     "net": GROUND | {"spiders"},
-    "challenges": GROUND | {"net"},
+    "challenges": GROUND | {"net", "middlewares"},
     "middlewares": GROUND | {"net", "challenges", "spiders"},  # whose source and reads they are handed
     "demo": GROUND,
     "extensions": GROUND | {"spiders", "store", "pipelines"},
     "pipelines": GROUND | {"faces", "store", "spiders", "extensions"},
-    "runner": GROUND | {"middlewares", "pipelines", "spiders"},
+    "runner": GROUND | {"challenges", "middlewares", "pipelines", "spiders"},
     "commands": GROUND | {"faces", "store", "spiders", "middlewares", "pipelines", "runner", "demo"},
 }
 WITHOUT_SCRAPY = {"items", "config", "identity", "errors", "faces", "store", "demo"}

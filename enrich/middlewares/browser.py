@@ -19,9 +19,9 @@ from scrapy.exceptions import NotConfigured
 from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
-from enrich.middlewares.challenge import wall
-from enrich.middlewares.detour import Detour
-from enrich.middlewares.visit import Visit, cookie_header
+from enrich.challenges.browser_page import Visit, cookie_header
+from enrich.challenges.browser_proxy import Detour
+from enrich.challenges.detect import wall
 from enrich.net.public_hosts import Place, PlaceRefused, Places, check, is_public
 from enrich.net.resolver import PublicResolver
 from enrich.spiders.source import SourceSpider

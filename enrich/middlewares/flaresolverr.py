@@ -16,11 +16,9 @@ from scrapy.exceptions import DownloadFailedError, IgnoreRequest, NotConfigured
 from scrapy.http import Request, Response
 from scrapy.utils.defer import maybe_deferred_to_future
 
-from enrich.middlewares.browsing import FLAG, Browsing, can_show, response_of
-from enrich.middlewares.challenge import title_of, wall
-from enrich.middlewares.clearance import GENERATION, ClearanceMiddleware, host_key, same_site
-from enrich.middlewares.renewal import MOST_VAIN_SOLVES, Host, Renewal, Trouble
-from enrich.middlewares.solver import (
+from enrich.challenges.clearance_renewal import MOST_VAIN_SOLVES, Host, Renewal, Trouble
+from enrich.challenges.detect import title_of, wall
+from enrich.challenges.flaresolverr_client import (
     Solver,
     SolverDenied,
     SolverElsewhere,
@@ -28,6 +26,8 @@ from enrich.middlewares.solver import (
     SolverUnusable,
     proxy_for,
 )
+from enrich.challenges.flaresolverr_sessions import FLAG, Browsing, can_show, response_of
+from enrich.middlewares.clearance import GENERATION, ClearanceMiddleware, host_key, same_site
 from enrich.middlewares.turns import LOOK_SECONDS, stop_has_begun
 from enrich.spiders.source import SourceSpider
 

@@ -18,7 +18,7 @@ from scrapy.http import Request
 from scrapy.http.request import NO_CALLBACK
 from scrapy.statscollectors import StatsCollector
 
-from enrich.middlewares.solver import checked_root
+from enrich.challenges.flaresolverr_client import checked_root
 from enrich.net.public_hosts import Place, PlaceRefused, Places, check, check_resolved, is_public
 from enrich.net.resolver import PublicResolver
 from enrich.spiders.source import NOBODY, SourceSpider

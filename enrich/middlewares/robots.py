@@ -17,7 +17,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Request, Response
 from scrapy.robotstxt import RobotParser
 
-from enrich.middlewares.challenge import wall
+from enrich.challenges.detect import wall
 from enrich.spiders.source import SourceSpider
 
 logger = logging.getLogger(__name__)

@@ -17,11 +17,11 @@ from scrapy.settings import BaseSettings
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
+from enrich.challenges.browser_settings import set_browser
 from enrich.config import Source, Sources, configured_sources
 from enrich.identity import host_of
 from enrich.items import FailedImage, Image, ImageRef, Mode, RejectedImage
 from enrich.spiders.arguments import Arguments, read_arguments
-from enrich.spiders.browser import set_browser
 from enrich.spiders.library import Library
 
 __all__ = ["AGAIN", "NOBODY", "Library", "SourceSpider", "describe", "request_of", "today"]

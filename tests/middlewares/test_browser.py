@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from scrapy.settings import Settings
 
+from enrich.challenges import browser_settings as installed
+from enrich.challenges.browser_page import cookie_header
 from enrich.config import default_sources
 from enrich.errors import ConfigError
-from enrich.middlewares.visit import cookie_header
-from enrich.spiders import browser as installed
 from tests.middlewares.asker import Answer, Asked, Asker, Site
 from tests.standin.challenge import ChallengeSite
 from tests.standin.fixtures import Asked as Solving

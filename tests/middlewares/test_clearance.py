@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from scrapy.http import Request, Response
 
+from enrich.challenges.clearance_renewal import Host, _is_refused
 from enrich.config import default_sources
 from enrich.middlewares.clearance import GENERATION, Clearance, ClearanceMiddleware, Shelf, host_key, same_site
-from enrich.middlewares.renewal import Host, _is_refused
 
 HOST = "www.babepedia.com"
 PAGE = f"https://{HOST}/babe/Anna"

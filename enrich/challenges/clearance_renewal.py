@@ -12,9 +12,9 @@ from urllib.parse import urlsplit, urlunsplit
 from scrapy.http import Request
 from scrapy.statscollectors import StatsCollector
 
-from enrich.middlewares.browsing import can_show
+from enrich.challenges.flaresolverr_client import Proxy, Solver, SolverDenied, SolverError, SolverUnusable
+from enrich.challenges.flaresolverr_sessions import can_show
 from enrich.middlewares.clearance import ClearanceMiddleware, Worn, host_key
-from enrich.middlewares.solver import Proxy, Solver, SolverDenied, SolverError, SolverUnusable
 
 logger = logging.getLogger(__name__)
 

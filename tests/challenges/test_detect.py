@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from scrapy.http import HtmlResponse, Response
 
-from enrich.middlewares.browsing import status_of
-from enrich.middlewares.challenge import is_browser_error, is_challenge_page, title_of, wall
+from enrich.challenges.detect import is_browser_error, is_challenge_page, title_of, wall
+from enrich.challenges.flaresolverr_sessions import status_of
 
 CLOUDFLARE = {"Server": "cloudflare"}
 MOMENT = "<html><head><title>Just a moment...</title></head>"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from scrapy.http import HtmlResponse, Request, Response
 
-from enrich.middlewares.challenge import wall
+from enrich.challenges.detect import wall
 
 _SET = (
     "playwright",

@@ -14,9 +14,7 @@ from aiohttp import web
 from scrapy.exceptions import DownloadConnectionRefusedError, DownloadTimeoutError
 from scrapy.http import Request, Response
 
-from enrich.errors import ConfigError
-from enrich.middlewares.browsing import Browsing, response_of
-from enrich.middlewares.solver import (
+from enrich.challenges.flaresolverr_client import (
     Proxy,
     Solution,
     Solver,
@@ -27,6 +25,8 @@ from enrich.middlewares.solver import (
     checked_root,
     proxy_for,
 )
+from enrich.challenges.flaresolverr_sessions import Browsing, response_of
+from enrich.errors import ConfigError
 from tests.standin.challenge import ChallengeSite
 from tests.standin.fixtures import Asked
 from tests.standin.serving import serving

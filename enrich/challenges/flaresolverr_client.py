@@ -29,8 +29,8 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy.http.request.json_request import JsonRequest
 from w3lib.url import url_query_cleaner
 
+from enrich.challenges.detect import is_browser_error, is_challenge_page, title_of
 from enrich.errors import ConfigError
-from enrich.middlewares.challenge import is_browser_error, is_challenge_page, title_of
 from enrich.middlewares.clearance import Clearance, host_key
 
 SLOT = "flaresolverr"

@@ -15,8 +15,8 @@ from itertools import count
 
 from scrapy.http import HtmlResponse, Request
 
-from enrich.middlewares.challenge import title_of
-from enrich.middlewares.solver import Proxy, Solution, Solver, SolverError, SolverUnusable
+from enrich.challenges.detect import title_of
+from enrich.challenges.flaresolverr_client import Proxy, Solution, Solver, SolverError, SolverUnusable
 
 logger = logging.getLogger(__name__)
 
