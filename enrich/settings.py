@@ -38,22 +38,22 @@ DOWNLOADER_MIDDLEWARES = {
     "enrich.middlewares.ledger.LedgerMiddleware": 10,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # reach and image_hosts say what may be asked
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
-    "enrich.middlewares.reach.ReachMiddleware": 20,
+    "enrich.middlewares.ssrf_guard.ReachMiddleware": 20,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "enrich.middlewares.robots.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
-    "enrich.middlewares.backoff.BackoffMiddleware": 550,
-    "enrich.middlewares.throttle.ThrottleMiddleware": 560,
+    "enrich.middlewares.retry.BackoffMiddleware": 550,
+    "enrich.middlewares.retry_after.ThrottleMiddleware": 560,
     "enrich.middlewares.flaresolverr.FlareSolverrMiddleware": 585,
     "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
     "enrich.middlewares.cookies.CookiesMiddleware": 700,
-    "enrich.middlewares.turns.TurnsMiddleware": 790,
+    "enrich.middlewares.rate_limit.TurnsMiddleware": 790,
     "enrich.middlewares.clearance.ClearanceMiddleware": 795,
     "enrich.middlewares.credentials.CredentialsMiddleware": 800,
     "enrich.middlewares.browser.BrowserMiddleware": 820,
 }
 SPIDER_MIDDLEWARES = {
-    "enrich.middlewares.one_page.OnePageMiddleware": 900,  # next to the callbacks
+    "enrich.middlewares.page_pacing.OnePageMiddleware": 900,  # next to the callbacks
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,  # would leave out long addresses without a word
 }
@@ -78,7 +78,7 @@ EXTENSIONS = {
 
 DOWNLOAD_HANDLERS = {"file": None, "ftp": None, "s3": None}  # addresses come from strangers
 TWISTED_DNS_RESOLVER = "enrich.net.resolver.PublicResolver"
-SCHEDULER = "enrich.middlewares.backoff.WaitingScheduler"
+SCHEDULER = "enrich.middlewares.retry.WaitingScheduler"
 DUPEFILTER_CLASS = "enrich.net.dupefilter.DuplicateFilter"
 
 SPIDER_CONTRACTS = {"enrich.spiders.contracts.LiveContract": 10}

@@ -284,6 +284,6 @@ def sources_of(settings: BaseSettings) -> Sources:
 
 
 def _set_slot(settings: BaseSettings, source: Source) -> None:
-    """One download slot for the whole source, in which nothing waits: middlewares/turns.py keeps the pace before it."""
+    """One download slot for the whole source, in which nothing waits: the pace is kept before it."""
     slot = {"concurrency": settings.getint("CONCURRENT_REQUESTS"), "delay": 0.0, "jitter": 0.0}
     settings.set("DOWNLOAD_SLOTS", {**settings.getdict("DOWNLOAD_SLOTS"), source.name: slot}, priority="spider")

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from scrapy.http import HtmlResponse, Response, TextResponse
 
-from enrich.middlewares.one_page import OnePageMiddleware
+from enrich.middlewares.page_pacing import OnePageMiddleware
 
 Seen = list[str]
 

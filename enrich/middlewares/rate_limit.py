@@ -18,9 +18,9 @@ from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import Request
 from scrapy.statscollectors import StatsCollector
 
-from enrich.middlewares.backoff import WAIT_SECONDS
 from enrich.middlewares.ledger import AlreadyDecided, LedgerMiddleware
-from enrich.middlewares.throttle import SENT_AT, pace_of
+from enrich.middlewares.retry import WAIT_SECONDS
+from enrich.middlewares.retry_after import SENT_AT, pace_of
 from enrich.net.rate_limiter import Pace
 from enrich.spiders.source import SourceSpider
 

@@ -9,9 +9,9 @@ import pytest
 from scrapy.http import Request, Response
 from scrapy.utils.test import get_crawler
 
-from enrich.middlewares.backoff import WAIT_SECONDS, BackoffMiddleware
+from enrich.middlewares.retry import WAIT_SECONDS, BackoffMiddleware
 from tests.middlewares.counting_site import Answer, Asked, plain, serving
-from tests.middlewares.test_throttle import everything
+from tests.middlewares.test_retry_after import everything
 from tests.middlewares.walker import Walker
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 from scrapy.http import Response
 
-from enrich.middlewares.throttle import retry_after_seconds
+from enrich.middlewares.retry_after import retry_after_seconds
 from tests.middlewares.counting_site import Answer, Asked, Site, plain, serving
 from tests.middlewares.walker import Walk, Walker
 
