@@ -59,7 +59,7 @@ def crawl(which: str, port: str) -> None:
     from scrapy.settings import Settings
     from scrapy.utils.project import get_project_settings
 
-    from enrich.spiders.source import SourceSpider
+    from enrich.spiders.bases.source import SourceSpider
 
     class BenchSpider(SourceSpider):
         name = "babepedia"

@@ -32,13 +32,13 @@ from enrich.errors import (
     EnrichError,
 )
 from enrich.middlewares.credentials import key_of
-from enrich.spiders.source import SourceSpider, sources_of
+from enrich.spiders.bases.source import SourceSpider, sources_of
 
 if TYPE_CHECKING:
     from scrapy.crawler import AsyncCrawlerProcess
     from scrapy.settings import Settings
 
-    from enrich.spiders.arguments import Arguments
+    from enrich.spiders.bases.arguments import Arguments
 
 DONE, FAILED, DEGRADED = 0, 1, 3
 """The exit codes of the contract."""

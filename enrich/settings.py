@@ -81,7 +81,7 @@ TWISTED_DNS_RESOLVER = "enrich.net.resolver.PublicResolver"
 SCHEDULER = "enrich.middlewares.retry.WaitingScheduler"
 DUPEFILTER_CLASS = "enrich.net.dupefilter.DuplicateFilter"
 
-SPIDER_CONTRACTS = {"enrich.spiders.contracts.LiveContract": 10}
+SPIDER_CONTRACTS = {"enrich.spiders.bases.contracts.LiveContract": 10}
 
 # --- politeness -------------------------------------------------------------------------------------------------------
 USER_AGENT = f"enrich/{__version__} (performer database builder for Stash libraries; Scrapy)"

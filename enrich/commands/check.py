@@ -10,7 +10,7 @@ from scrapy.exceptions import UsageError
 from enrich.errors import CredentialError, EnrichError
 from enrich.middlewares.credentials import key_of
 from enrich.runner import FAILED, complain
-from enrich.spiders.source import sources_of
+from enrich.spiders.bases.source import sources_of
 
 
 class Command(check.Command):

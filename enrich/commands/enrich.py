@@ -13,7 +13,7 @@ from enrich.commands.forget import after_crawls
 from enrich.config import Sources
 from enrich.errors import ConfigError, CredentialError, EnrichError
 from enrich.runner import FAILED, Job, complain, conclude, preflight, run_phases
-from enrich.spiders.source import sources_of
+from enrich.spiders.bases.source import sources_of
 
 
 class Command(ScrapyCommand):

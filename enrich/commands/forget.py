@@ -14,7 +14,7 @@ from enrich.commands.arguments import refuse_options
 from enrich.config.model import near_match
 from enrich.errors import ConfigError, EnrichError, JobDirError, StoreError
 from enrich.runner import FAILED, complain
-from enrich.spiders.source import sources_of
+from enrich.spiders.bases.source import sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

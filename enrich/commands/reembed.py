@@ -147,7 +147,7 @@ def _is_there(task: _Task) -> bool:
 
 def _fetch(task: _Task, only: str | None) -> int:
     """Fetch what is due from the enabled sources; switch if that was all."""
-    from enrich.spiders.source import sources_of
+    from enrich.spiders.bases.source import sources_of
 
     sources = sources_of(task.settings)
     if only is not None:

@@ -21,8 +21,8 @@ from scrapy.settings import BaseSettings
 from enrich import __version__
 from enrich.errors import JOBDIR_UNWRITABLE, JobDirError
 from enrich.extensions.run import RunExtension
-from enrich.spiders.arguments import Arguments
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.arguments import Arguments
+from enrich.spiders.bases.source import SourceSpider
 from enrich.store.database import database_url
 from enrich.store.jobs import JobDir
 from enrich.store.migrate import newest_revision

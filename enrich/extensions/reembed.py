@@ -11,7 +11,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
 from enrich.pipelines.engine import pack_for
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 from enrich.store.database import database_url
 from enrich.store.reembedding.library import ReembedLibrary
 from enrich.store.writer import Writer

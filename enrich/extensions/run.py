@@ -23,7 +23,7 @@ from enrich.errors import DATABASE_FAILED, DatabaseTrouble, StoreError
 from enrich.extensions.health import Allowance, verdict
 from enrich.pipelines.agree import terms_of
 from enrich.pipelines.engine import pack_for
-from enrich.spiders.source import SourceSpider, sources_of
+from enrich.spiders.bases.source import SourceSpider, sources_of
 from enrich.store.backup import copy_database
 from enrich.store.database import database_url, snapshot
 from enrich.store.forgetting.files import Places, finish, note_job_dir, owed, running_crawls

@@ -24,7 +24,7 @@ from enrich.challenges.browser_proxy import Detour
 from enrich.challenges.detect import wall
 from enrich.net.public_hosts import Place, PlaceRefused, Places, check, is_public
 from enrich.net.resolver import PublicResolver
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from scrapy.http import Request, Response
 
 from enrich.config import Source
 from enrich.middlewares.browser import is_page
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 GENERATION = "clearance"
 """The meta key of the generation under which a request was sent; 0: without a clearance."""

@@ -18,7 +18,7 @@ from scrapy.http import Request, Response
 
 from enrich.config import Source
 from enrich.errors import CredentialError
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 FORMS = {"ApiKey": ("ApiKey", "{}"), "Bearer": ("Authorization", "Bearer {}")}
 """How a key is sent: stash-boxes take it bare in ``ApiKey``, ThePornDB as a bearer token."""

@@ -29,7 +29,7 @@ from enrich.challenges.flaresolverr_client import (
 from enrich.challenges.flaresolverr_sessions import FLAG, Browsing, can_show, response_of
 from enrich.middlewares.clearance import GENERATION, ClearanceMiddleware, host_key, same_site
 from enrich.middlewares.rate_limit import LOOK_SECONDS, stop_has_begun
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
 

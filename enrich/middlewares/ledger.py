@@ -13,7 +13,7 @@ from scrapy.http import Request
 from scrapy.statscollectors import StatsCollector
 
 from enrich.items import ImageRef, Reason
-from enrich.spiders.source import Library, SourceSpider
+from enrich.spiders.bases.source import Library, SourceSpider
 
 
 class AlreadyDecided(IgnoreRequest):

@@ -22,7 +22,7 @@ from enrich.middlewares.ledger import AlreadyDecided, LedgerMiddleware
 from enrich.middlewares.retry import WAIT_SECONDS
 from enrich.middlewares.retry_after import SENT_AT, pace_of
 from enrich.net.rate_limiter import Pace
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 LOOK_SECONDS = 0.2
 """How often those who wait look whether a stop has begun: Scrapy sends no signal for it."""

@@ -24,7 +24,7 @@ from scrapy.http import Request, Response
 
 from enrich.errors import StoreError
 from enrich.net.rate_limiter import Pace
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from scrapy.http import Request, Response
 from scrapy.robotstxt import RobotParser
 
 from enrich.challenges.detect import wall
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from scrapy.statscollectors import StatsCollector
 from enrich.challenges.flaresolverr_client import checked_root
 from enrich.net.public_hosts import Place, PlaceRefused, Places, check, check_resolved, is_public
 from enrich.net.resolver import PublicResolver
-from enrich.spiders.source import NOBODY, SourceSpider
+from enrich.spiders.bases.source import NOBODY, SourceSpider
 
 
 class ReachMiddleware:

@@ -15,7 +15,7 @@ from enrich.faces.engine import FaceEngine, load_engine
 from enrich.faces.pack import ModelPack, load_pack
 from enrich.faces.running import DeviceError
 from enrich.items import FailedImage, ImageRef
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 _ending: WeakKeyDictionary[Crawler, asyncio.Task[None]] = WeakKeyDictionary()
 """The closing of crawls whose device failed, which has to be held to be done."""

@@ -11,9 +11,17 @@ from parsel import Selector
 from scrapy.http import HtmlResponse
 
 from enrich.identity import clean_text, host_of, identify, name_key, same_name
-from enrich.spiders.profile import PageImage, Profile
-from enrich.spiders.reading import absolute, read_date, read_height_cm, read_marks, read_word, read_years, unique
-from enrich.spiders.reference_site import ReferenceSiteSpider
+from enrich.spiders.bases.html_values import (
+    absolute,
+    read_date,
+    read_height_cm,
+    read_marks,
+    read_word,
+    read_years,
+    unique,
+)
+from enrich.spiders.bases.profile import PageImage, Profile
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider
 
 _ONLYFANS = re.compile(r"(?:^|/)onlyfans/([\w.-]+)/?$")
 _PICTURE = re.compile(r"\.(?:jpe?g|png|webp|avif|gif)$", re.IGNORECASE)

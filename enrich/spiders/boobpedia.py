@@ -19,10 +19,10 @@ from parsel import Selector
 from scrapy.http import HtmlResponse
 
 from enrich.identity import clean_text, host_of, identify, name_key, same_name
-from enrich.spiders.nationality import read_nationality
-from enrich.spiders.profile import PageImage, Profile, is_telling
-from enrich.spiders.reading import absolute, read_date, read_height_cm, read_word, read_years, unique
-from enrich.spiders.reference_site import ReferenceSiteSpider
+from enrich.identity.nationality import read_nationality
+from enrich.spiders.bases.html_values import absolute, read_date, read_height_cm, read_word, read_years, unique
+from enrich.spiders.bases.profile import PageImage, Profile, is_telling
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider
 
 _NO_ARTICLE = "There is currently no text in this page"
 _ABOUT_A_PERSON = frozenset(

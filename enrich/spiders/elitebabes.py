@@ -12,10 +12,18 @@ from scrapy.http import HtmlResponse, JsonResponse, TextResponse
 
 from enrich.identity import clean_text, host_of, identify, name_key, same_name
 from enrich.items import Performer
-from enrich.spiders.galleries import Listing
-from enrich.spiders.profile import PageImage, Profile
-from enrich.spiders.reading import absolute, hyphenated, read_date, read_height_cm, read_word, says_not_found, unique
-from enrich.spiders.reference_site import ReferenceSiteSpider
+from enrich.spiders.bases.gallery_site import Listing
+from enrich.spiders.bases.html_values import (
+    absolute,
+    hyphenated,
+    read_date,
+    read_height_cm,
+    read_word,
+    says_not_found,
+    unique,
+)
+from enrich.spiders.bases.profile import PageImage, Profile
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider
 
 _WORDS = r"nude|naked|photos?|pics|pictures|galler(?:y|ies)|videos?|models?|at|elite ?babes"
 _SUFFIX = re.compile(rf"(?:[\s,|&\u2013-]+(?:{_WORDS}))*\s*$", re.IGNORECASE)

@@ -11,11 +11,19 @@ from scrapy.http import HtmlResponse, TextResponse
 
 from enrich.identity import clean_text, host_of, identify
 from enrich.items import BodyMark, Performer
+from enrich.spiders.bases.gallery_site import Listing
+from enrich.spiders.bases.html_values import (
+    absolute,
+    read_date,
+    read_height_cm,
+    read_marks,
+    read_word,
+    read_years,
+    unique,
+)
+from enrich.spiders.bases.profile import PageImage, Profile
+from enrich.spiders.bases.search_site import Result, SearchedSiteSpider
 from enrich.spiders.freeones_pictures import described, is_crop, is_picture, portrait, tiles
-from enrich.spiders.galleries import Listing
-from enrich.spiders.profile import PageImage, Profile
-from enrich.spiders.reading import absolute, read_date, read_height_cm, read_marks, read_word, read_years, unique
-from enrich.spiders.search import Result, SearchedSiteSpider
 
 _HOME = "https://www.freeones.com/"
 _SECTION = "[data-test=section-personal-information]"

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from scrapy.http import HtmlResponse
 
 from enrich.identity import host_of
-from enrich.spiders.profile import PageImage
-from enrich.spiders.reading import absolute
+from enrich.spiders.bases.html_values import absolute
+from enrich.spiders.bases.profile import PageImage
 
 _CUT = re.compile(r"/\d+x\d+:\d+x\d+/")
 _BOX = re.compile(r"/([1-9]\d*)x([1-9]\d*)(?=/)")

@@ -13,13 +13,21 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from enrich.identity import clean_text, host_of, identify
-from enrich.spiders.galleries import Found
-from enrich.spiders.nationality import read_nationality
-from enrich.spiders.profile import PageImage, Profile
-from enrich.spiders.reading import absolute, read_date, read_height_cm, read_marks, read_word, read_years, unique
-from enrich.spiders.reference_site import Step
-from enrich.spiders.search import Result, SearchedSiteSpider
-from enrich.spiders.source import request_of, today
+from enrich.identity.nationality import read_nationality
+from enrich.spiders.bases.gallery_site import Found
+from enrich.spiders.bases.html_values import (
+    absolute,
+    read_date,
+    read_height_cm,
+    read_marks,
+    read_word,
+    read_years,
+    unique,
+)
+from enrich.spiders.bases.profile import PageImage, Profile
+from enrich.spiders.bases.reference_site import Step
+from enrich.spiders.bases.search_site import Result, SearchedSiteSpider
+from enrich.spiders.bases.source import request_of, today
 
 _UUID = re.compile(
     r"/(?:person|matchups)\.(?:rme|rvm|asp)/id=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE

@@ -14,9 +14,9 @@ from scrapy.http import HtmlResponse
 
 from enrich.identity import clean_text, identify, partial_date
 from enrich.identity.urls import UNKNOWN_SITE
-from enrich.spiders.profile import PageImage, Profile
-from enrich.spiders.reading import absolute, read_height_cm, read_word, read_years, unique
-from enrich.spiders.reference_site import ReferenceSiteSpider
+from enrich.spiders.bases.html_values import absolute, read_height_cm, read_word, read_years, unique
+from enrich.spiders.bases.profile import PageImage, Profile
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider
 
 _SUFFIX = re.compile(r"\s*[-\u2013\u2014]\s*JAV Profile\s*$", re.IGNORECASE)
 _DAY = re.compile(r"(?:19|20)\d\d(?:-\d\d(?:-\d\d)?)?(?!\d)")

@@ -1,6 +1,6 @@
 """PMVStash (pmvstash.org): a server of the stash-box software."""
 
-from enrich.spiders.stash_box import StashBoxSpider
+from enrich.spiders.bases.stash_box import StashBoxSpider
 
 
 class PMVStashSpider(StashBoxSpider):

@@ -14,10 +14,10 @@ from w3lib.url import add_or_replace_parameters, url_query_parameter
 
 from enrich.identity import clean_text, host_of, identify, name_key, same_name
 from enrich.items import Performer
-from enrich.spiders.galleries import Listing
-from enrich.spiders.profile import PageImage, Profile
-from enrich.spiders.reading import absolute, hyphenated, says_not_found
-from enrich.spiders.reference_site import ReferenceSiteSpider
+from enrich.spiders.bases.gallery_site import Listing
+from enrich.spiders.bases.html_values import absolute, hyphenated, says_not_found
+from enrich.spiders.bases.profile import PageImage, Profile
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider
 
 _WORDS = (
     "free|hot|sexy|nude|naked|porn|sex|xxx|pics?|pictures?|photos?|images?|gallery|galleries|videos?|model|pornstar"

@@ -1,6 +1,6 @@
 """StashDB (stashdb.org): a server of the stash-box software."""
 
-from enrich.spiders.stash_box import StashBoxSpider
+from enrich.spiders.bases.stash_box import StashBoxSpider
 
 
 class StashDBSpider(StashBoxSpider):

@@ -13,8 +13,8 @@ from scrapy.http import Request, Response, TextResponse
 
 from enrich.errors import ConfigError
 from enrich.items import Performer
-from enrich.spiders.page_list import PER_PAGE, Found, ListPage, PageListSpider
-from enrich.spiders.record import ListedImage, number
+from enrich.spiders.bases.json_values import ListedImage, number
+from enrich.spiders.bases.listing import PER_PAGE, Found, ListPage, PageListSpider
 from enrich.spiders.theporndb_performer import images_of, is_site_specific, listed, performer_of
 
 SMALL_PAGE = 25

@@ -10,9 +10,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from enrich.identity import clean_text
 from enrich.items import BodyMark, Performer
-from enrich.spiders.page_list import UUID
-from enrich.spiders.reading import read_height_cm, read_marks, read_word, unique
-from enrich.spiders.record import TALLEST_CM, ListedImage, address, day, number, year
+from enrich.spiders.bases.html_values import read_height_cm, read_marks, read_word, unique
+from enrich.spiders.bases.json_values import TALLEST_CM, ListedImage, address, day, number, year
+from enrich.spiders.bases.listing import UUID
 
 _SHORTEST_CM = 50
 _COUNTRY = re.compile(r"([A-Za-z]{2})(?:-[A-Za-z0-9]{1,3})?")

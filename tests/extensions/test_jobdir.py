@@ -22,7 +22,7 @@ from enrich.config import default_sources
 from enrich.demo.running import RunningWorld
 from enrich.extensions.jobdir import JobDirGuard, crawl_of, job_dir_of
 from enrich.spiders.babepedia import BabepediaSpider
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 from enrich.spiders.stashdb import StashDBSpider
 from enrich.store.jobs import INDEX, JobDir
 from tests.conftest import Scrapy

@@ -17,7 +17,7 @@ from scrapy.utils.project import get_project_settings
 from twisted.python.failure import Failure
 
 from enrich.items import ImageRef
-from enrich.spiders.source import SourceSpider, describe, request_of
+from enrich.spiders.bases.source import SourceSpider, describe, request_of
 
 WITHOUT: dict[str, Any] = {"ITEM_PIPELINES": {}, "EXTENSIONS": {}}
 

@@ -17,7 +17,7 @@ from scrapy.utils.project import get_project_settings
 from twisted.python.failure import Failure
 
 from enrich.items import FailedImage, Image, ImageRef, RejectedImage
-from enrich.spiders.source import SourceSpider, describe
+from enrich.spiders.bases.source import SourceSpider, describe
 
 failed: dict[str, str] = {}
 

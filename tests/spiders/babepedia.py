@@ -8,7 +8,7 @@ from typing import Any
 from scrapy.http import Request
 
 from enrich.items import Lookup
-from enrich.spiders.reference_site import ReferenceSiteSpider
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider
 
 Make = Callable[..., Any]
 ROOT = "https://www.babepedia.com/babe/"

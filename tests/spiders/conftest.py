@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from enrich.config import Sources, load_sources
 from enrich.items import ImageRef, Lookup, Performer, Reason
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 S = TypeVar("S", bound=SourceSpider)
@@ -204,9 +204,9 @@ def counted(spider: SourceSpider) -> dict[str, Any]:
 
 def replayed(kind: type[SourceSpider], case: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """One saved answer through its spider: (what came of it, what the expected file says)."""
-    from enrich.spiders.page_list import PageListSpider
-    from enrich.spiders.reference_site import ReferenceSiteSpider, Step
-    from enrich.spiders.search import SearchedSiteSpider
+    from enrich.spiders.bases.listing import PageListSpider
+    from enrich.spiders.bases.reference_site import ReferenceSiteSpider, Step
+    from enrich.spiders.bases.search_site import SearchedSiteSpider
 
     expected = json.loads(case.with_suffix(".expected.json").read_text("utf-8"))
     answer = expected["answer"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from scrapy.http import Request
 
-from enrich.spiders.stash_box_query import Query
+from enrich.spiders.bases.stash_box_query import Query
 from enrich.spiders.stashdb import StashDBSpider
 
 Make = Callable[..., Any]

@@ -15,10 +15,10 @@ from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
 from enrich.items import Image, Lookup, LookupEnded, Performer
-from enrich.spiders.galleries import Walk
-from enrich.spiders.page_list import PageListSpider
-from enrich.spiders.reference_site import ReferenceSiteSpider, Step
-from enrich.spiders.search import SearchedSiteSpider
+from enrich.spiders.bases.gallery_site import Walk
+from enrich.spiders.bases.listing import PageListSpider
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider, Step
+from enrich.spiders.bases.search_site import SearchedSiteSpider
 
 Make = Callable[..., Any]
 PAGES = Path(__file__).resolve().parent.parent / "pages"

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from enrich.identity.nationality import read_nationality
 from enrich.items import Lookup, Performer
+from enrich.spiders.bases.reference_site import Step
 from enrich.spiders.boobpedia import BoobpediaSpider
-from enrich.spiders.nationality import read_nationality
-from enrich.spiders.reference_site import Step
 
 Make = Callable[..., Any]
 LOOKUP = Lookup(performer_id=3, name="Jane Example")

@@ -12,9 +12,9 @@ from scrapy.utils.request import request_from_dict
 from twisted.python.failure import Failure
 
 from enrich.items import Lookup, LookupEnded, Performer, Reason
-from enrich.spiders.galleries import Listing
-from enrich.spiders.profile import PageImage, Profile
-from enrich.spiders.reference_site import ReferenceSiteSpider, Step
+from enrich.spiders.bases.gallery_site import Listing
+from enrich.spiders.bases.profile import PageImage, Profile
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider, Step
 
 Make = Callable[..., Any]
 ROOT = "https://www.elitebabes.com"

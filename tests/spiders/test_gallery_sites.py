@@ -9,11 +9,11 @@ import pytest
 from scrapy.http import Request
 
 from enrich.items import Lookup, LookupEnded, Performer
+from enrich.spiders.bases.gallery_site import Walk
+from enrich.spiders.bases.html_values import hyphenated, says_not_found
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider, Step
 from enrich.spiders.elitebabes import ElitebabesSpider
-from enrich.spiders.galleries import Walk
 from enrich.spiders.pornpics import PornpicsSpider
-from enrich.spiders.reading import hyphenated, says_not_found
-from enrich.spiders.reference_site import ReferenceSiteSpider, Step
 
 Make = Callable[..., Any]
 MARA = Lookup(performer_id=3, name="Mara Quillfeather")

@@ -12,7 +12,7 @@ from scrapy.http import Request
 
 from enrich.items import GonePerformer, Image, Performer, RefusedPerformer
 from enrich.spiders.babepedia import BabepediaSpider
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 from enrich.spiders.stashdb import StashDBSpider
 from enrich.spiders.theporndb import ThePornDBSpider
 from tests.spiders.babepedia import JANE, answered, page_of

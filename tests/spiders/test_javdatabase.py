@@ -8,8 +8,8 @@ import pytest
 from scrapy.http import Request
 
 from enrich.items import Lookup, Performer
+from enrich.spiders.bases.reference_site import Step
 from enrich.spiders.javdatabase import JavDatabaseSpider
-from enrich.spiders.reference_site import Step
 
 Make = Callable[..., Any]
 ROOT = "https://www.javdatabase.com/idols/"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from enrich.items import BodyMark, Lookup, Mode
-from enrich.spiders.profile import Profile, compare
-from enrich.spiders.reading import read_date, read_height_cm, read_marks, read_word, read_years
+from enrich.spiders.bases.html_values import read_date, read_height_cm, read_marks, read_word, read_years
+from enrich.spiders.bases.profile import Profile, compare
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 
 from enrich.items import Lookup, LookupEnded, Performer
 from enrich.spiders.babepedia import BabepediaSpider
-from enrich.spiders.profile import Profile
-from enrich.spiders.reference_site import ReferenceSiteSpider, Step
+from enrich.spiders.bases.profile import Profile
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider, Step
 from tests.spiders.babepedia import JANE, ROOT, answered, page_of
 
 Make = Callable[..., Any]

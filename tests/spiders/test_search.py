@@ -13,10 +13,10 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from enrich.items import Lookup, Performer
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider, Step
+from enrich.spiders.bases.search_site import Result, candidates
 from enrich.spiders.freeones import FreeOnesSpider
 from enrich.spiders.iafd import IafdSpider
-from enrich.spiders.reference_site import ReferenceSiteSpider, Step
-from enrich.spiders.search import Result, candidates
 from tests.spiders.conftest import first
 
 Make = Callable[..., Any]

@@ -9,9 +9,9 @@ import pytest
 from scrapy.http import Request
 
 from enrich.items import Lookup, LookupEnded, Performer
+from enrich.spiders.bases.reference_site import Step
 from enrich.spiders.freeones import FreeOnesSpider
 from enrich.spiders.iafd import IafdSpider
-from enrich.spiders.reference_site import Step
 
 Make = Callable[..., Any]
 SOMEBODY = Step(lookup=Lookup(performer_id=3, name="Jane Example", birth_date="1990-05-01"), slug="", tried=("tried",))

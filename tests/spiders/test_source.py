@@ -16,10 +16,10 @@ from enrich.config import default_sources
 from enrich.errors import ConfigError
 from enrich.items import FailedImage, Image, ImageRef, RejectedImage
 from enrich.spiders.babepedia import BabepediaSpider
+from enrich.spiders.bases.source import IMAGE_PRIORITY
 from enrich.spiders.fansdb import FansDBSpider
 from enrich.spiders.javstash import JAVStashSpider
 from enrich.spiders.pmvstash import PMVStashSpider
-from enrich.spiders.source import IMAGE_PRIORITY
 from enrich.spiders.stashdb import StashDBSpider
 
 Make = Callable[..., Any]

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from enrich.errors import ConfigError
 from enrich.items import Performer
-from enrich.spiders.page_list import PER_PAGE
-from enrich.spiders.stash_box_query import Query
+from enrich.spiders.bases.listing import PER_PAGE
+from enrich.spiders.bases.stash_box_query import Query
 from enrich.spiders.stashdb import StashDBSpider
 from tests.spiders.conftest import first
 from tests.spiders.stash_box import UUID, answer, listed, variables

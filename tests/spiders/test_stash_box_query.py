@@ -19,10 +19,10 @@ from graphql import (
     validate,
 )
 
+from enrich.spiders.bases.stash_box_query import FIELDS, REPLACEMENTS, Query
 from enrich.spiders.fansdb import FansDBSpider
 from enrich.spiders.javstash import JAVStashSpider
 from enrich.spiders.pmvstash import PMVStashSpider
-from enrich.spiders.stash_box_query import FIELDS, REPLACEMENTS, Query
 from enrich.spiders.stashdb import StashDBSpider
 from tests.spiders.conftest import first
 from tests.spiders.stash_box import UUID, answer

@@ -11,7 +11,7 @@ from scrapy.exceptions import CloseSpider, DontCloseSpider
 from scrapy.http import Request
 from twisted.python.failure import Failure
 
-from enrich.spiders.stash_box_query import Query
+from enrich.spiders.bases.stash_box_query import Query
 from enrich.spiders.stashdb import StashDBSpider
 from tests.spiders.conftest import first
 from tests.spiders.stash_box import answer, listed

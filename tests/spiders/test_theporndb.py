@@ -17,7 +17,7 @@ from scrapy.utils.request import request_from_dict
 from enrich.config import default_sources
 from enrich.errors import ConfigError
 from enrich.items import Performer
-from enrich.spiders.page_list import PER_PAGE
+from enrich.spiders.bases.listing import PER_PAGE
 from enrich.spiders.theporndb import ThePornDBSpider, TPDBPage
 from enrich.spiders.theporndb_performer import performer_of
 from tests.spiders.conftest import first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from enrich.spiders.page_list import PER_PAGE
+from enrich.spiders.bases.listing import PER_PAGE
 
 
 def number(at: int, **more: Any) -> dict[str, Any]:

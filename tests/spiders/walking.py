@@ -12,7 +12,7 @@ from scrapy import signals
 from scrapy.crawler import AsyncCrawlerRunner
 
 from enrich.config import default_sources
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 Answer = Callable[[web.Request], Awaitable[web.Response]]

@@ -6,7 +6,7 @@ import pytest
 
 from enrich.errors import ConfigError
 from enrich.items import Mode
-from enrich.spiders.arguments import Arguments, read_arguments
+from enrich.spiders.bases.arguments import Arguments, read_arguments
 
 SITE: tuple[Mode, ...] = ("url", "name")
 

@@ -25,9 +25,9 @@ from enrich.items import (
     RefusedPerformer,
     RejectedImage,
 )
-from enrich.spiders.profile import PageImage
-from enrich.spiders.reading import whole_page
-from enrich.spiders.source import IMAGE_PRIORITY, SourceSpider, describe, leads_nowhere, request_of
+from enrich.spiders.bases.html_values import whole_page
+from enrich.spiders.bases.profile import PageImage
+from enrich.spiders.bases.source import IMAGE_PRIORITY, SourceSpider, describe, leads_nowhere, request_of
 
 Found = Performer | RefusedPerformer | LookupEnded | Image | RejectedImage | FailedImage | Request
 

@@ -12,10 +12,10 @@ from scrapy.http import HtmlResponse, Request, Response
 
 from enrich.identity import name_key, names_match, youngest_birthday
 from enrich.items import Lookup
-from enrich.spiders.galleries import NEXT_PRIORITY, Found
-from enrich.spiders.profile import is_telling
-from enrich.spiders.reading import whole_page
-from enrich.spiders.reference_site import ReferenceSiteSpider, Step
+from enrich.spiders.bases.gallery_site import NEXT_PRIORITY, Found
+from enrich.spiders.bases.html_values import whole_page
+from enrich.spiders.bases.profile import is_telling
+from enrich.spiders.bases.reference_site import ReferenceSiteSpider, Step
 
 _YOUNGEST_START = 17
 """Nobody's career begins before the year in which they turn 18; sites differ about birthdays by a year."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from scrapy.http import Response, TextResponse
 
-from enrich.spiders.page_list import ListPage
+from enrich.spiders.bases.listing import ListPage
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "id": (),

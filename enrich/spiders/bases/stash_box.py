@@ -9,10 +9,10 @@ from scrapy.http import JsonRequest, Request, Response
 
 from enrich.identity import clean_text
 from enrich.items import GonePerformer, Performer
-from enrich.spiders.page_list import PER_PAGE, Found, PageListSpider
-from enrich.spiders.record import ListedImage, number
-from enrich.spiders.stash_box_performer import images_of, performer_of, updated_on
-from enrich.spiders.stash_box_query import REQUIRED, Query, read_answer
+from enrich.spiders.bases.json_values import ListedImage, number
+from enrich.spiders.bases.listing import PER_PAGE, Found, PageListSpider
+from enrich.spiders.bases.stash_box_performer import images_of, performer_of, updated_on
+from enrich.spiders.bases.stash_box_query import REQUIRED, Query, read_answer
 
 
 class StashBoxSpider(PageListSpider[Query]):

@@ -21,8 +21,8 @@ from enrich.challenges.browser_settings import set_browser
 from enrich.config import Source, Sources, configured_sources
 from enrich.identity import host_of
 from enrich.items import FailedImage, Image, ImageRef, Mode, RejectedImage
-from enrich.spiders.arguments import Arguments, read_arguments
-from enrich.spiders.library import Library
+from enrich.spiders.bases.arguments import Arguments, read_arguments
+from enrich.spiders.bases.reads import Library
 
 __all__ = ["AGAIN", "NOBODY", "Library", "SourceSpider", "describe", "request_of", "today"]
 

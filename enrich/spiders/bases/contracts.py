@@ -9,7 +9,7 @@ from scrapy.contracts import Contract
 from scrapy.exceptions import ContractFail
 
 from enrich.items import LookupEnded
-from enrich.spiders.source import SourceSpider
+from enrich.spiders.bases.source import SourceSpider
 
 
 class LiveContract(Contract):

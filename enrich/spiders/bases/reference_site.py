@@ -17,10 +17,10 @@ from twisted.python.failure import Failure
 from enrich.errors import ConfigError, EnrichError
 from enrich.identity import add_site, identify, is_adult
 from enrich.items import Lookup, LookupEnded, LookupOutcome, Performer, RefusedPerformer
-from enrich.spiders.galleries import NEXT_PRIORITY, Found, GallerySpider, Walk, forbidden, outcome_of
-from enrich.spiders.profile import Profile, compare, is_telling, performer_of, undamaged
-from enrich.spiders.reading import whole_page
-from enrich.spiders.source import NOBODY, describe, leads_nowhere, request_of, today
+from enrich.spiders.bases.gallery_site import NEXT_PRIORITY, Found, GallerySpider, Walk, forbidden, outcome_of
+from enrich.spiders.bases.html_values import whole_page
+from enrich.spiders.bases.profile import Profile, compare, is_telling, performer_of, undamaged
+from enrich.spiders.bases.source import NOBODY, describe, leads_nowhere, request_of, today
 
 NO_NAME = "Nobody Whoeverson"
 """Whom ``scrapy check`` looks for, not to find anybody."""

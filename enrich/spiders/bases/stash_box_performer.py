@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 from enrich.identity import clean_text
 from enrich.items import BodyMark, Performer
-from enrich.spiders.record import TALLEST_CM, ListedImage, address, day, number, objects, texts, year
+from enrich.spiders.bases.json_values import TALLEST_CM, ListedImage, address, day, number, objects, texts, year
 
 _FUZZY_PARTS = {"YEAR": 4, "MONTH": 7}
 

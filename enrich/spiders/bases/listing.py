@@ -25,9 +25,9 @@ from enrich.items import (
     RefusedPerformer,
     RejectedImage,
 )
-from enrich.spiders.list_end import ListEndSpider
-from enrich.spiders.record import ListedImage
-from enrich.spiders.source import describe, leads_nowhere, request_of, today
+from enrich.spiders.bases.json_values import ListedImage
+from enrich.spiders.bases.reconcile import ListEndSpider
+from enrich.spiders.bases.source import describe, leads_nowhere, request_of, today
 
 PER_PAGE = 100
 """Performers a page: no API states a maximum, and this many answers stay small."""
