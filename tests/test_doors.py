@@ -26,10 +26,10 @@ MAY_IMPORT = {
     "challenges": GROUND | {"net", "middlewares"},
     "middlewares": GROUND | {"net", "challenges", "spiders"},  # whose source and reads they are handed
     "demo": GROUND,
-    "extensions": GROUND | {"spiders", "store", "pipelines"},
-    "pipelines": GROUND | {"faces", "store", "spiders", "extensions"},
-    "runner": GROUND | {"challenges", "middlewares", "pipelines", "spiders"},
-    "commands": GROUND | {"faces", "store", "spiders", "middlewares", "pipelines", "runner", "demo"},
+    "extensions": GROUND | {"spiders", "store", "pipelines", "runtime"},
+    "pipelines": GROUND | {"faces", "store", "spiders", "extensions", "runtime"},
+    "runtime": GROUND | {"challenges", "middlewares", "extensions", "spiders", "faces", "store"},
+    "commands": GROUND | {"faces", "store", "spiders", "middlewares", "runtime", "demo"},
 }
 WITHOUT_SCRAPY = {"items", "config", "identity", "errors", "faces", "store", "demo"}
 FILES = sorted(ENRICH.rglob("*.py"))

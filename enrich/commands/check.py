@@ -9,7 +9,7 @@ from scrapy.exceptions import UsageError
 
 from enrich.errors import CredentialError, EnrichError
 from enrich.middlewares.credentials import key_of
-from enrich.runner import FAILED, complain
+from enrich.runtime.runner import FAILED, complain
 from enrich.spiders.bases.source import sources_of
 
 

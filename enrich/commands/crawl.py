@@ -11,7 +11,7 @@ from scrapy.exceptions import UsageError
 from enrich.commands.arguments import refuse_options
 from enrich.commands.forget import after_crawls
 from enrich.errors import EnrichError
-from enrich.runner import FAILED, Job, complain, conclude, preflight, run_phases
+from enrich.runtime.runner import FAILED, Job, complain, conclude, preflight, run_phases
 
 
 class Command(crawl.Command):

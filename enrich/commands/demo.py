@@ -16,7 +16,7 @@ from scrapy.settings import SETTINGS_PRIORITIES, Settings
 from enrich.commands.arguments import refuse_arguments
 from enrich.config import Sources, load_sources
 from enrich.errors import EnrichError
-from enrich.runner import FAILED, Job, Outcome, complain, exit_code, preflight, print_problems, run_phases
+from enrich.runtime.runner import FAILED, Job, Outcome, complain, exit_code, preflight, print_problems, run_phases
 
 if TYPE_CHECKING:
     from enrich.demo.running import RunningWorld
@@ -61,7 +61,7 @@ def prepare(settings: Settings) -> None:
     """Choose the demo's own folder, models and log level where the user has chosen none, and fetch missing models."""
     from enrich.faces.fetch import pull
     from enrich.faces.pack import known_packs
-    from enrich.pipelines.engine import models_dir
+    from enrich.runtime.models import models_dir
 
     models = models_dir(settings)  # where a real crawl looks for them too
     defaults = {"DATA_DIR": str(Path("data") / "demo"), "MODELS_DIR": str(models), "MODEL_PACK": "opencv_zoo"}

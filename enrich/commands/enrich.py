@@ -12,7 +12,7 @@ from enrich.commands.arguments import refuse_arguments
 from enrich.commands.forget import after_crawls
 from enrich.config import Sources
 from enrich.errors import ConfigError, CredentialError, EnrichError
-from enrich.runner import FAILED, Job, complain, conclude, preflight, run_phases
+from enrich.runtime.runner import FAILED, Job, complain, conclude, preflight, run_phases
 from enrich.spiders.bases.source import sources_of
 
 

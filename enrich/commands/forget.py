@@ -13,7 +13,7 @@ from scrapy.exceptions import UsageError
 from enrich.commands.arguments import refuse_options
 from enrich.config.model import near_match
 from enrich.errors import ConfigError, EnrichError, JobDirError, StoreError
-from enrich.runner import FAILED, complain
+from enrich.runtime.runner import FAILED, complain
 from enrich.spiders.bases.source import sources_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
     from sqlalchemy import Connection
 
-    from enrich.runner import Outcome
+    from enrich.runtime.runner import Outcome
     from enrich.store.forgetting.files import Places
     from enrich.store.forgetting.forget import Going
 

@@ -12,7 +12,7 @@ from scrapy.exceptions import UsageError
 
 from enrich.commands.arguments import refuse_options
 from enrich.errors import EnrichError
-from enrich.runner import FAILED, complain
+from enrich.runtime.runner import FAILED, complain
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings

@@ -12,7 +12,7 @@ from enrich.commands.arguments import refuse_arguments
 from enrich.commands.forget import finish_forgetting
 from enrich.commands.reembed import add_options, check_options, reembed
 from enrich.errors import EnrichError
-from enrich.runner import FAILED, complain
+from enrich.runtime.runner import FAILED, complain
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings

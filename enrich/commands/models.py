@@ -13,7 +13,7 @@ from scrapy.exceptions import UsageError
 from enrich.commands.arguments import refuse_options
 from enrich.commands.calibrate import add_options, calibrate_pack, check_options
 from enrich.errors import EnrichError
-from enrich.runner import FAILED, complain
+from enrich.runtime.runner import FAILED, complain
 
 if TYPE_CHECKING:
     from enrich.faces.pack import ModelPack

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from enrich.config import check_numbers
 from enrich.errors import ConfigError, EnrichError, StoreError
-from enrich.runner import DEGRADED, DONE, Job, Outcome, exit_code, preflight, print_problems, run_phases
+from enrich.runtime.runner import DEGRADED, DONE, Job, Outcome, exit_code, preflight, print_problems, run_phases
 
 if TYPE_CHECKING:
     from scrapy.crawler import AsyncCrawlerProcess
@@ -96,7 +96,7 @@ def reembed(settings: BaseSettings, url: str, index_dir: Path, opts: argparse.Na
     """Do what the options say; the exit code. Raises EnrichError."""
     from sqlalchemy.exc import DBAPIError
 
-    from enrich.pipelines.engine import pack_for
+    from enrich.runtime.models import pack_for
     from enrich.store.database import database_label, explain, open_database, write
     from enrich.store.index import IndexSpec
     from enrich.store.reembedding.reembed import abandon, begin

@@ -12,7 +12,7 @@ from scrapy.commands import ScrapyCommand
 
 from enrich.commands.arguments import refuse_arguments
 from enrich.errors import EnrichError
-from enrich.runner import FAILED, complain
+from enrich.runtime.runner import FAILED, complain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

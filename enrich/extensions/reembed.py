@@ -10,7 +10,7 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
-from enrich.pipelines.engine import pack_for
+from enrich.runtime.models import pack_for
 from enrich.spiders.bases.source import SourceSpider
 from enrich.store.database import database_url
 from enrich.store.reembedding.library import ReembedLibrary

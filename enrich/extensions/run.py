@@ -20,9 +20,9 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, NotConfigured
 
 from enrich.errors import DATABASE_FAILED, DatabaseTrouble, StoreError
-from enrich.extensions.health import Allowance, verdict
 from enrich.pipelines.agree import terms_of
-from enrich.pipelines.engine import pack_for
+from enrich.runtime.health import Allowance, verdict
+from enrich.runtime.models import pack_for
 from enrich.spiders.bases.source import SourceSpider, sources_of
 from enrich.store.backup import copy_database
 from enrich.store.database import database_url, snapshot

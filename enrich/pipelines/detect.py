@@ -17,8 +17,8 @@ from scrapy.crawler import Crawler
 from enrich.extensions.run import RunExtension
 from enrich.faces.running import DeviceError
 from enrich.items import DetectedImage, FailedImage, Image, KnownImage, RejectedImage
-from enrich.pipelines.engine import device_failed, engine_for, source_of
 from enrich.pipelines.stage import Stage
+from enrich.runtime.models import device_failed, engine_for, source_of
 from enrich.store.library import Library
 
 UNDECODED = "enrich/images/undecoded"

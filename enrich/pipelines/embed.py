@@ -9,8 +9,8 @@ from scrapy.crawler import Crawler
 from enrich.faces.batcher import Batcher
 from enrich.faces.running import DeviceError
 from enrich.items import EmbeddedImage, FailedImage, ScreenedImage
-from enrich.pipelines.engine import device_failed, engine_for
 from enrich.pipelines.stage import Stage
+from enrich.runtime.models import device_failed, engine_for
 
 
 class EmbedStage(Stage[ScreenedImage]):

@@ -16,7 +16,7 @@ from enrich.faces.measures import quality_score
 from enrich.faces.running import DeviceError
 from enrich.faces.same import same_face
 from enrich.items import DetectedImage, FailedImage, RejectedImage
-from enrich.pipelines.engine import device_failed, engine_for
+from enrich.runtime.models import device_failed, engine_for
 from enrich.store.reembedding.reembed import Loss, Wanted, fail_face, lose_face, save_vectors
 
 LOSSES: dict[str, Loss] = {"not_found": "not_found", "image_too_large": "image_too_large"}

@@ -10,8 +10,8 @@ from enrich.config import Source
 from enrich.faces.pack import ModelPack
 from enrich.faces.screen import screen
 from enrich.items import DetectedImage, RejectedImage, ScreenedImage
-from enrich.pipelines.engine import pack_for, source_of
 from enrich.pipelines.stage import Stage
+from enrich.runtime.models import pack_for, source_of
 
 
 class ScreenStage(Stage[DetectedImage]):

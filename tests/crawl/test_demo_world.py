@@ -19,7 +19,7 @@ from enrich.faces.pack import load_pack
 from enrich.faces.screen import screen
 from enrich.identity import identify
 from enrich.items import DetectedImage, Image, ImageRef, ScreenedImage
-from enrich.runner import Outcome
+from enrich.runtime.runner import Outcome
 from tests.conftest import Scrapy
 from tests.crawl import ledger
 

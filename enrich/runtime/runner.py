@@ -138,7 +138,7 @@ def preflight(process: AsyncCrawlerProcess, jobs: Sequence[Job]) -> None:
     Raises EnrichError: a setting that is no number, an unknown source, a mistake in sources.yaml, a missing API key or
     a missing model pack.
     """
-    from enrich.pipelines.engine import pack_for
+    from enrich.runtime.models import pack_for
 
     check_numbers(process.settings)
     sources = sources_of(process.settings)
@@ -194,7 +194,7 @@ async def _run_all(process: AsyncCrawlerProcess, phases: Sequence[Sequence[Job]]
 
 
 def _make_ready(settings: Settings, source: str, arguments: Arguments) -> None:
-    from enrich.pipelines.ready import make_ready  # imports the store: in the thread, too
+    from enrich.runtime.startup import make_ready  # imports the store: in the thread, too
 
     make_ready(settings, source, arguments)
 

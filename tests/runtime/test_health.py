@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from enrich.extensions.health import Allowance, verdict
+from enrich.runtime.health import Allowance, verdict
 
 ALLOWANCE = Allowance(failed=0.10, unexpected=0.05)
 

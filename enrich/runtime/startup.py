@@ -16,7 +16,7 @@ from scrapy.utils.misc import load_object
 
 from enrich.extensions.jobdir import job_dir_of
 from enrich.faces.hashes import picture_hash
-from enrich.pipelines.engine import load_models
+from enrich.runtime.models import load_models
 from enrich.spiders.bases.arguments import Arguments
 from enrich.store.backup import copy_database
 from enrich.store.database import database_url, open_database
