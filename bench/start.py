@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 from bench.crawling import REPO
 from enrich.items import ImageRef
-from enrich.store.database import database_url, open_database, utc_text
-from enrich.store.ledger import Limits
-from enrich.store.library import Library
+from enrich.store.crawl_queries.queries import Library
+from enrich.store.db.database import database_url, open_database, utc_text
+from enrich.store.ledger.rows import Limits
 
 IMAGES = int(os.environ.get("BENCH_LEDGER", "1000000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))

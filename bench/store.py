@@ -20,14 +20,14 @@ import voyager
 from sqlalchemy import Connection, Engine, event
 
 from enrich.items import EmbeddedImage, Face, FloatArray, ImageRef, Performer
-from enrich.store.database import WRITE_CACHE_KIB, database_url, open_database, write
-from enrich.store.index import IndexSpec, catch_up, check, index_path, rebuild
-from enrich.store.judging.findings import Finding, save_findings
-from enrich.store.ledger import Limits
-from enrich.store.models import bind_model
-from enrich.store.performers import save_performer
-from enrich.store.runs import Run, start_run
-from enrich.store.writer import Writer
+from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.db.database import WRITE_CACHE_KIB, database_url, open_database, write
+from enrich.store.db.model_pack import bind_model
+from enrich.store.db.writer import Writer
+from enrich.store.index.sync import IndexSpec, catch_up, check, index_path, rebuild
+from enrich.store.ledger.rows import Limits
+from enrich.store.ledger.runs import Run, start_run
+from enrich.store.people.save import save_performer
 
 FACES = int(os.environ.get("BENCH_FACES", "20000"))
 INDEXED = [int(size) for size in os.environ.get("BENCH_INDEXED", "10000,200000").split(",")]

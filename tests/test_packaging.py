@@ -53,7 +53,7 @@ def test_program_in_an_egg_finds_its_sources(egg: Path, tmp_path: Path) -> None:
 
 def test_program_in_an_egg_makes_a_database(egg: Path, tmp_path: Path) -> None:
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from enrich.store.database import database_url, open_database;"
+        "import sys; sys.path.insert(0, sys.argv[1]); from enrich.store.db.database import database_url, open_database;"
         "import enrich; open_database(database_url(sys.argv[2])).dispose(); print(enrich.__file__)"
     )
     done = subprocess.run(

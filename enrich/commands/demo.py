@@ -147,8 +147,8 @@ def summarise(
 ) -> None:
     """Print what the database holds, what this run added, and where it all is."""
     from enrich.commands.status import show
-    from enrich.store.database import database_exists, database_url, open_database
-    from enrich.store.status import status
+    from enrich.store.crawl_queries.status import status
+    from enrich.store.db.database import database_exists, database_url, open_database
 
     asked = world.requests()
     pictures = sum(asked.get(path, 0) for path in world.world.pictures)

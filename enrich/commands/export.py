@@ -79,7 +79,7 @@ class Command(ScrapyCommand):
 def write(settings: BaseSettings, folder: Path, format: str, storage: str) -> Release:
     """Export the database of the settings to the folder. Raises EnrichError."""
     from enrich.spiders.bases.source import sources_of
-    from enrich.store.database import database_exists, database_label, database_url, open_database
+    from enrich.store.db.database import database_exists, database_label, database_url, open_database
     from enrich.store.release.export import export
 
     data_dir = Path(settings["DATA_DIR"]).resolve()

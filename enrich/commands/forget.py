@@ -85,7 +85,7 @@ def forget(settings: BaseSettings, who: Sequence[str], opts: argparse.Namespace)
     """
     from sqlalchemy.exc import DBAPIError
 
-    from enrich.store.database import database_exists, database_label, database_url, explain, open_database, write
+    from enrich.store.db.database import database_exists, database_label, database_url, explain, open_database, write
     from enrich.store.forgetting.files import finish, owed, require_quiet, wipe_job_dirs
 
     url = database_url(settings["DATA_DIR"], settings.get("DATABASE_URL"))
@@ -197,7 +197,7 @@ def finish_forgetting(settings: BaseSettings) -> None:
 
     Nothing is done while a crawl is going on: its end will see to it. Raises EnrichError.
     """
-    from enrich.store.database import database_url, open_database, snapshot
+    from enrich.store.db.database import database_url, open_database, snapshot
     from enrich.store.forgetting.files import finish, owed, running_crawls
 
     engine = open_database(database_url(settings["DATA_DIR"], settings.get("DATABASE_URL")))

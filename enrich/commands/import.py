@@ -70,7 +70,7 @@ def take_over(path: Path, index_dir: Path | None, settings: BaseSettings) -> Non
     from enrich.commands.index import bring_up
     from enrich.faces.pack import load_pack
     from enrich.spiders.bases.source import sources_of
-    from enrich.store.database import database_url
+    from enrich.store.db.database import database_url
     from enrich.store.takeover import take_over as do
 
     data_dir = Path(settings["DATA_DIR"])

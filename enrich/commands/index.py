@@ -44,7 +44,7 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Do it, first what ``--rebuild`` or nothing asks, then ``--check``."""
-        from enrich.store.database import database_exists, database_label, database_url
+        from enrich.store.db.database import database_exists, database_label, database_url
 
         refuse_arguments(args)
         settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
@@ -72,8 +72,8 @@ class Command(ScrapyCommand):
 
 def bring_up(url: str, index_dir: Path, *, rebuild: bool, check: bool) -> list[str]:
     """Write the indices (unless only ``check`` is asked), then compare if asked; the differences found."""
-    from enrich.store import index as indices
-    from enrich.store.database import open_database, snapshot
+    from enrich.store.db.database import open_database, snapshot
+    from enrich.store.index import sync as indices
     from enrich.store.reembedding.switch import remove_leftovers
 
     engine = open_database(url)

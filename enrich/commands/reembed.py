@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from enrich.config import Sources
-    from enrich.store.index import IndexSpec
+    from enrich.store.index.sync import IndexSpec
     from enrich.store.reembedding.reembed import Progress
 
 PIPELINES = {
@@ -73,7 +73,7 @@ class _Task:
         return self.specs[0].model
 
     def progress(self) -> Progress:
-        from enrich.store.database import snapshot
+        from enrich.store.db.database import snapshot
         from enrich.store.reembedding.reembed import progress
 
         with snapshot(self.engine) as connection:
@@ -97,8 +97,8 @@ def reembed(settings: BaseSettings, url: str, index_dir: Path, opts: argparse.Na
     from sqlalchemy.exc import DBAPIError
 
     from enrich.runtime.models import pack_for
-    from enrich.store.database import database_label, explain, open_database, write
-    from enrich.store.index import IndexSpec
+    from enrich.store.db.database import database_label, explain, open_database, write
+    from enrich.store.index.sync import IndexSpec
     from enrich.store.reembedding.reembed import abandon, begin
 
     check_numbers(settings)
@@ -128,8 +128,8 @@ def reembed(settings: BaseSettings, url: str, index_dir: Path, opts: argparse.Na
 
 def _is_there(task: _Task) -> bool:
     """Say so, and return True, where there is nothing to be embedded anew."""
-    from enrich.store.database import snapshot
-    from enrich.store.models import index_specs
+    from enrich.store.db.database import snapshot
+    from enrich.store.db.model_pack import index_specs
     from enrich.store.reembedding.reembed import begun
 
     with snapshot(task.engine) as connection:
@@ -192,7 +192,7 @@ def _is_enabled(sources: Sources, name: str) -> bool:
 
 
 def _switch(task: _Task, may_drop: int) -> int:
-    from enrich.store import index as indices
+    from enrich.store.index import sync as indices
     from enrich.store.reembedding.switch import NotReady, remove_leftovers, switch
 
     try:
@@ -211,7 +211,7 @@ def _switch(task: _Task, may_drop: int) -> int:
 
 
 def _print_lost(task: _Task) -> int:
-    from enrich.store.database import snapshot
+    from enrich.store.db.database import snapshot
     from enrich.store.reembedding.reembed import lost_faces
 
     with snapshot(task.engine) as connection:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from scrapy.settings import BaseSettings
 
+    from enrich.store.crawl_queries.status import SourceStatus, Status
     from enrich.store.reembedding.reembed import Progress
-    from enrich.store.status import SourceStatus, Status
 
 WIDTH = 140
 """Characters a line may have where the output goes to a file, and a line of the first table anywhere."""
@@ -48,8 +48,8 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Print; one line on stderr and exit code 1 where the database cannot be read."""
-        from enrich.store.database import database_exists, database_label, database_url, open_database
-        from enrich.store.status import Status, status
+        from enrich.store.crawl_queries.status import Status, status
+        from enrich.store.db.database import database_exists, database_label, database_url, open_database
 
         refuse_arguments(args)
         settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this

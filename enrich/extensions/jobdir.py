@@ -23,9 +23,9 @@ from enrich.errors import JOBDIR_UNWRITABLE, JobDirError
 from enrich.extensions.run import RunExtension
 from enrich.spiders.bases.arguments import Arguments
 from enrich.spiders.bases.source import SourceSpider
-from enrich.store.database import database_url
+from enrich.store.db.database import database_url
+from enrich.store.db.migrate import newest_revision
 from enrich.store.jobs import JobDir
-from enrich.store.migrate import newest_revision
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from scrapy.exceptions import NotConfigured
 
 from enrich.runtime.models import pack_for
 from enrich.spiders.bases.source import SourceSpider
-from enrich.store.database import database_url
+from enrich.store.db.database import database_url
+from enrich.store.db.writer import Writer
 from enrich.store.reembedding.library import ReembedLibrary
-from enrich.store.writer import Writer
 
 
 class ReembedExtension:

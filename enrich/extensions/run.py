@@ -24,17 +24,17 @@ from enrich.pipelines.agree import terms_of
 from enrich.runtime.health import Allowance, verdict
 from enrich.runtime.models import pack_for
 from enrich.spiders.bases.source import SourceSpider, sources_of
-from enrich.store.backup import copy_database
-from enrich.store.database import database_url, snapshot
+from enrich.store.acceptance.findings import judge_waiting
+from enrich.store.acceptance.terms import Terms
+from enrich.store.crawl_queries.queries import Library
+from enrich.store.db.backup import copy_database
+from enrich.store.db.database import database_url, snapshot
+from enrich.store.db.model_pack import model_problem
+from enrich.store.db.writer import Writer
 from enrich.store.forgetting.files import Places, finish, note_job_dir, owed, running_crawls
-from enrich.store.index import IndexSpec, catch_up
-from enrich.store.judging.findings import judge_waiting
-from enrich.store.judging.terms import Terms
-from enrich.store.ledger import Limits
-from enrich.store.library import Library
-from enrich.store.models import model_problem
-from enrich.store.runs import Run, beat, finish_run, start_run
-from enrich.store.writer import Writer
+from enrich.store.index.sync import IndexSpec, catch_up
+from enrich.store.ledger.rows import Limits
+from enrich.store.ledger.runs import Run, beat, finish_run, start_run
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """On what terms faces are taken: the model pack's distances and the trust levels and limits of all sources.
 
-The judgement itself falls in the transaction that writes the face (``enrich.store.judging.trust``): what other
+The judgement itself falls in the transaction that writes the face (``enrich.store.acceptance.trust``): what other
 processes write at the same time is in it, and faces that wait are judged again with every face that is taken.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from enrich.config import Sources
 from enrich.faces.pack import ModelPack
-from enrich.store.judging.terms import SourceTerms, Terms
-from enrich.store.ledger import Limits
+from enrich.store.acceptance.terms import SourceTerms, Terms
+from enrich.store.ledger.rows import Limits
 
 
 def terms_of(pack: ModelPack, sources: Sources) -> Terms:

@@ -19,7 +19,7 @@ from enrich.faces.running import DeviceError
 from enrich.items import DetectedImage, FailedImage, Image, KnownImage, RejectedImage
 from enrich.pipelines.stage import Stage
 from enrich.runtime.models import device_failed, engine_for, source_of
-from enrich.store.library import Library
+from enrich.store.crawl_queries.queries import Library
 
 UNDECODED = "enrich/images/undecoded"
 """The stat of pictures that were downloaded and of which nothing had to be computed."""

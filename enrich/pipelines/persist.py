@@ -23,12 +23,12 @@ from enrich.items import (
     RefusedPerformer,
     RejectedImage,
 )
-from enrich.pipelines.gathering import Gathering
+from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.db.linger import Gathering
 from enrich.store.forgetting.forgotten import ForgottenPerformer
 from enrich.store.forgetting.gone import enter_gone
-from enrich.store.judging.findings import Finding, save_findings
-from enrich.store.ledger import Decision, OrphanImage
-from enrich.store.performers import end_lookup, remove_performer, save_performer
+from enrich.store.ledger.rows import Decision, OrphanImage
+from enrich.store.people.save import end_lookup, remove_performer, save_performer
 
 T = TypeVar("T")
 Found = EmbeddedImage | KnownImage | RejectedImage | FailedImage

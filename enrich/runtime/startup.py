@@ -18,8 +18,8 @@ from enrich.extensions.jobdir import job_dir_of
 from enrich.faces.hashes import picture_hash
 from enrich.runtime.models import load_models
 from enrich.spiders.bases.arguments import Arguments
-from enrich.store.backup import copy_database
-from enrich.store.database import database_url, open_database
+from enrich.store.db.backup import copy_database
+from enrich.store.db.database import database_url, open_database
 from enrich.store.jobs import JobDir
 
 _LISTS = ("EXTENSIONS", "DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "ITEM_PIPELINES")

@@ -23,10 +23,10 @@ from typing import Any, Self
 from sqlalchemy import select
 
 from enrich.errors import JobDirError
-from enrich.store.backup import sync_folder
-from enrich.store.database import database_exists, open_database, snapshot, utc_text
-from enrich.store.runs import Run
-from enrich.store.schema import runs
+from enrich.store.db.backup import sync_folder
+from enrich.store.db.database import database_exists, open_database, snapshot, utc_text
+from enrich.store.db.schema import runs
+from enrich.store.ledger.runs import Run
 
 QUEUE, SEEN, STATE = "requests.queue", "requests.seen", "spider.state"
 INDEX = f"{QUEUE}/active.json"

@@ -10,9 +10,9 @@ import pytest
 from scrapy.exceptions import UsageError
 
 from enrich.items import GonePerformer
-from enrich.store.database import database_url, open_database, write
+from enrich.store.db.database import database_url, open_database, write
 from enrich.store.forgetting.gone import enter_gone
-from enrich.store.runs import start_run
+from enrich.store.ledger.runs import start_run
 from tests.commands.forgetting import PEOPLE, Run, names, rows, telling
 
 

@@ -15,7 +15,7 @@ from scrapy.utils.misc import load_object
 
 from enrich.commands.index import bring_up
 from enrich.faces.pack import load_pack
-from enrich.store.database import database_url
+from enrich.store.db.database import database_url
 from enrich.store.takeover import take_over
 from tests.conftest import Scrapy
 from tests.crawl import ledger

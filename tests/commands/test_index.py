@@ -16,9 +16,9 @@ from scrapy.settings import Settings
 
 from enrich.commands.index import Command
 from enrich.items import EmbeddedImage, ImageRef, Performer
-from enrich.store.database import database_url, open_database, write
-from enrich.store.ledger import Limits
-from enrich.store.performers import save_performer
+from enrich.store.db.database import database_url, open_database, write
+from enrich.store.ledger.rows import Limits
+from enrich.store.people.save import save_performer
 from tests.faces.made import a_face
 from tests.store.one_picture import save_face
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from enrich.commands.status import show
+from enrich.store.crawl_queries.status import Status
 from enrich.store.reembedding.reembed import Progress
-from enrich.store.status import Status
 
 
 def test_how_far_it_is_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,10 +19,10 @@ from scrapy.settings import Settings
 
 from enrich.commands.status import Command, show
 from enrich.items import ImageRef, Performer, RejectedImage
-from enrich.store.database import database_url, open_database, write
-from enrich.store.performers import save_performer
-from enrich.store.runs import finish_run, start_run
-from enrich.store.status import SourceStatus, Status
+from enrich.store.crawl_queries.status import SourceStatus, Status
+from enrich.store.db.database import database_url, open_database, write
+from enrich.store.ledger.runs import finish_run, start_run
+from enrich.store.people.save import save_performer
 from tests.store.one_picture import reject_image
 
 REPO = Path(__file__).parents[2]

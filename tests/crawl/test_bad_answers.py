@@ -10,8 +10,8 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from enrich.items import Performer
-from enrich.store.database import database_url, open_database, write
-from enrich.store.performers import save_performer
+from enrich.store.db.database import database_url, open_database, write
+from enrich.store.people.save import save_performer
 from tests.conftest import Scrapy
 from tests.crawl import ledger
 from tests.crawl.answers import Answer, answering

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from enrich.demo.running import RunningWorld
-from enrich.store.database import database_url, open_database
+from enrich.store.db.database import database_url, open_database
 from tests.conftest import Finished, Scrapy
 from tests.crawl.judging import Judge, work_done
 from tests.crawl.watched import Watched

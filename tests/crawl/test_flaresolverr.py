@@ -18,8 +18,8 @@ import yaml
 from aiohttp import web
 
 from enrich.items import Performer
-from enrich.store.database import database_url, open_database, write
-from enrich.store.performers import save_performer
+from enrich.store.db.database import database_url, open_database, write
+from enrich.store.people.save import save_performer
 from tests.conftest import Finished, Scrapy
 from tests.crawl import ledger
 from tests.standin.challenge import ChallengeSite

@@ -7,7 +7,7 @@ import re
 from tests.conftest import Scrapy
 
 IMPORTED = re.compile(r"^import time:\s+\d+ \|\s+\d+ \|\s+([\w.]+)$", re.MULTILINE)
-LAST = "enrich.store.upgrade"
+LAST = "enrich.store.db.upgrade"
 """What is imported last, by way of Alembic, to make the database."""
 
 

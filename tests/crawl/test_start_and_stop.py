@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from enrich.demo.running import RunningWorld
-from enrich.store.database import database_url, open_database
+from enrich.store.db.database import database_url, open_database
 from tests.conftest import Scrapy
 from tests.crawl import ledger
 from tests.crawl.watched import Watched

@@ -17,10 +17,10 @@ from enrich.config import default_sources
 from enrich.faces.pack import ModelPack, load_pack
 from enrich.items import EmbeddedImage, ImageRef, Performer
 from enrich.pipelines.agree import terms_of
-from enrich.store.judging.findings import Finding, save_findings
-from enrich.store.ledger import Decision, Limits
-from enrich.store.performers import save_performer
-from enrich.store.writer import Writer
+from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.db.writer import Writer
+from enrich.store.ledger.rows import Decision, Limits
+from enrich.store.people.save import save_performer
 from tests.faces.made import a_face
 
 RNG = np.random.default_rng(7)

@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from enrich.items import BodyMark, EmbeddedImage, FailedImage, FloatArray, ImageRef, Performer, RejectedImage
-from enrich.store.database import database_url, open_database, write
-from enrich.store.ledger import Decision, Limits
-from enrich.store.library import Library
-from enrich.store.performers import SavedPerformer, save_performer
-from enrich.store.writer import Writer
+from enrich.store.crawl_queries.queries import Library
+from enrich.store.db.database import database_url, open_database, write
+from enrich.store.db.writer import Writer
+from enrich.store.ledger.rows import Decision, Limits
+from enrich.store.people.save import SavedPerformer, save_performer
 from tests.faces.made import a_face
 from tests.store.one_picture import fail_image, reject_image, save_face
 

@@ -8,7 +8,7 @@ from typing import Any
 import voyager
 
 from enrich.items import FloatArray
-from enrich.store.index import IndexSpec
+from enrich.store.index.sync import IndexSpec
 
 SPEC = IndexSpec("sface", 16, "pack-1")
 

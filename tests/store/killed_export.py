@@ -17,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from enrich.store.database import database_url, open_database
+from enrich.store.db.database import database_url, open_database
 from enrich.store.release import folder as export_folder
 from enrich.store.release.export import export
 from tests.store.consumer import Release

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from enrich.store.writer import Writer
+from enrich.store.db.writer import Writer
 
 
 def note(value: str) -> Callable[[Connection], str]:

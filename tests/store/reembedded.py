@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from enrich.items import Face, FloatArray
-from enrich.store.index import IndexSpec
+from enrich.store.index.sync import IndexSpec
 from enrich.store.reembedding.reembed import progress, save_vectors
 
 OLD = [IndexSpec("sface", 16, "pack-1")]

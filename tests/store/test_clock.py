@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from enrich.items import LookupEnded
-from enrich.store.library import Library
-from enrich.store.performers import end_lookup
-from enrich.store.runs import beat, count, finish_run, is_running, start_run
-from enrich.store.status import status
+from enrich.store.crawl_queries.queries import Library
+from enrich.store.crawl_queries.status import status
+from enrich.store.ledger.runs import beat, count, finish_run, is_running, start_run
+from enrich.store.people.save import end_lookup
 
 YEARS = timedelta(days=25 * 365)
 BACKWARDS = pytest.mark.parametrize("wrong_by", [YEARS, timedelta(days=30), -YEARS], ids=["years", "month", "past"])

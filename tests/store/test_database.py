@@ -14,9 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from enrich.errors import StoreError
-from enrich.store.backup import copy_database
-from enrich.store.database import database_exists, database_url, explain, open_database, snapshot, write
-from enrich.store.migrate import newest_revision
+from enrich.store.db.backup import copy_database
+from enrich.store.db.database import database_exists, database_url, explain, open_database, snapshot, write
+from enrich.store.db.migrate import newest_revision
 
 
 def refusal(url: str, **options: Any) -> str:
@@ -64,7 +64,7 @@ def test_two_databases_have_two_names(tmp_path: Path) -> None:
 
 def test_processes_that_open_a_new_database_at_once_all_can(tmp_path: Path) -> None:
     program = (
-        "import sys; from enrich.store.database import *; sys.stdin.readline()\n"
+        "import sys; from enrich.store.db.database import *; sys.stdin.readline()\n"
         "with snapshot(open_database(sys.argv[1])) as c:\n"
         "    print(c.exec_driver_sql(\"SELECT count(*) FROM meta WHERE key = 'database_id'\").scalar())"
     )

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from enrich.errors import DatabaseTrouble, StoreError
-from enrich.store.backup import back_up
-from enrich.store.database import database_url, open_database
-from enrich.store.index import IndexSpec, catch_up, check, index_path, rebuild
-from enrich.store.writer import Writer
+from enrich.store.db.backup import back_up
+from enrich.store.db.database import database_url, open_database
+from enrich.store.db.writer import Writer
+from enrich.store.index.sync import IndexSpec, catch_up, check, index_path, rebuild
 from tests.conftest import Scrapy
 from tests.standin.disk import SmallDisk
 from tests.store.conftest import Store

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from enrich.errors import StoreError
-from enrich.store.database import open_database
+from enrich.store.db.database import open_database
 from enrich.store.release import folder as export_folder
 from enrich.store.release.export import export
 from enrich.store.release.folder import claimed, replacing
@@ -163,7 +163,7 @@ def test_no_space(world: World, tmp_path: Path, share: float) -> None:
     program = (
         "import resource, sys; from pathlib import Path\n"
         "from enrich.errors import StoreError\n"
-        "from enrich.store.database import database_url, open_database\n"
+        "from enrich.store.db.database import database_url, open_database\n"
         "from enrich.store.release.export import export\n"
         "engine = open_database(database_url(sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))\n"

@@ -14,9 +14,9 @@ from sqlalchemy import text
 
 from enrich.errors import StoreError
 from enrich.items import FloatArray
-from enrich.store.ledger import Limits, OrphanImage
-from enrich.store.models import IndexSpec, index_specs, model_problem
-from enrich.store.runs import start_run
+from enrich.store.db.model_pack import IndexSpec, index_specs, model_problem
+from enrich.store.ledger.rows import Limits, OrphanImage
+from enrich.store.ledger.runs import start_run
 from tests.store.one_picture import save_face
 
 A, B, C = (f"https://img.example/{name}.jpg" for name in "abc")

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, text
 
 from enrich.errors import StoreError
 from enrich.items import FailedImage, KnownImage, RejectedImage
-from enrich.store.judging.findings import Finding, save_findings
-from enrich.store.judging.known import AT_ONCE
-from enrich.store.ledger import Limits, OrphanImage
-from enrich.store.runs import start_run
+from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.known import AT_ONCE
+from enrich.store.ledger.rows import Limits, OrphanImage
+from enrich.store.ledger.runs import start_run
 from tests.store.conftest import Store
 
 A, B, C = (f"https://img.example/{name}.jpg" for name in "abc")

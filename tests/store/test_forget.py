@@ -10,13 +10,13 @@ from sqlalchemy import text
 
 from enrich.errors import StoreError
 from enrich.items import GonePerformer, LookupEnded, RefusedPerformer
+from enrich.store.db.schema import metadata
 from enrich.store.forgetting.files import owed
 from enrich.store.forgetting.forget import find_performer, forget_faces, forget_performers, going
 from enrich.store.forgetting.gone import enter_gone
 from enrich.store.forgetting.source import forget_source, known_sources
-from enrich.store.performers import end_lookup, remove_performer
-from enrich.store.runs import finish_run, start_run
-from enrich.store.schema import metadata
+from enrich.store.ledger.runs import finish_run, start_run
+from enrich.store.people.save import end_lookup, remove_performer
 
 UUID = "00000000-0000-4000-8000-00000000000a"
 NAMES = ("Jane Exampla", "Yana Beispiel")

@@ -18,8 +18,8 @@ import pytest
 import voyager
 
 from enrich.errors import StoreError
-from enrich.store.backup import back_up
-from enrich.store.database import open_database, write
+from enrich.store.db.backup import back_up
+from enrich.store.db.database import open_database, write
 from enrich.store.forgetting.files import (
     Finished,
     Places,
@@ -31,12 +31,12 @@ from enrich.store.forgetting.files import (
     wipe_job_dirs,
 )
 from enrich.store.forgetting.forget import forget_faces, forget_performers
-from enrich.store.index import catch_up, check, index_specs
-from enrich.store.ledger import Limits
-from enrich.store.performers import save_performer
+from enrich.store.index.sync import catch_up, check, index_specs
+from enrich.store.ledger.rows import Limits
+from enrich.store.ledger.runs import finish_run, start_run
+from enrich.store.people.save import save_performer
 from enrich.store.release.export import export
 from enrich.store.release.folder import claimed
-from enrich.store.runs import finish_run, start_run
 from tests.store.one_picture import save_face
 
 UUID = "00000000-0000-4000-8000-00000000000a"

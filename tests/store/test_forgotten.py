@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Engine, event
 
 from enrich.items import ImageRef, RefusedPerformer
-from enrich.store.database import open_database, write
+from enrich.store.crawl_queries.queries import Library
+from enrich.store.db.database import open_database, write
 from enrich.store.forgetting.forget import forget_performers
 from enrich.store.forgetting.forgotten import ForgottenPerformer, all_marks, mark, remember, salt_of
-from enrich.store.library import Library
-from enrich.store.performers import remove_performer
+from enrich.store.people.save import remove_performer
 
 UUID = "00000000-0000-4000-8000-00000000000a"
 OTHER = "00000000-0000-4000-8000-00000000000b"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from enrich.items import GonePerformer
+from enrich.store.crawl_queries.queries import Library
+from enrich.store.crawl_queries.status import status
 from enrich.store.forgetting.forget import forget_performers
 from enrich.store.forgetting.gone import enter_gone, gone_counts, gone_everywhere, ids_there
-from enrich.store.library import Library
-from enrich.store.status import status
 
 PRIORITIES = {"stashdb": 1, "fansdb": 5}
 

@@ -13,8 +13,7 @@ from sqlalchemy import text
 
 from enrich.errors import StoreError
 from enrich.items import FloatArray
-from enrich.store import vectors
-from enrich.store.index import IndexReport, IndexSpec, catch_up, check, rebuild
+from enrich.store.index.sync import IndexReport, IndexSpec, catch_up, check, rebuild, vectors
 from tests.store.indexed import SPEC, add, held
 
 

@@ -18,11 +18,11 @@ from filelock import FileLock
 from sqlalchemy import text
 
 from enrich.errors import StoreError
-from enrich.store import index
-from enrich.store.database import open_database
-from enrich.store.index import catch_up, check, rebuild
-from enrich.store.index_files import save
-from enrich.store.models import database_id
+from enrich.store.db.database import open_database
+from enrich.store.db.model_pack import database_id
+from enrich.store.index.files import save
+from enrich.store.index.sync import catch_up, check, rebuild
+from enrich.store.index.sync import sync as index
 from tests.store.indexed import SPEC, add, held
 from tests.store.writing import forked
 

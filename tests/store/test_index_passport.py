@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enrich.store.index import catch_up, check, index_path
+from enrich.store.index.sync import catch_up, check, index_path
 from enrich.store.reembedding.switch import remove_leftovers
 from tests.store.indexed import SPEC, add
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from enrich.errors import JobDirError
-from enrich.store.database import database_url
+from enrich.store.db.database import database_url
 from enrich.store.jobs import INDEX, JOB, KEPT, QUEUE, SEEN, STATE, JobDir
-from enrich.store.runs import Run, finish_run, start_run
+from enrich.store.ledger.runs import Run, finish_run, start_run
 
 CRAWL = {"source": "stashdb", "mode": "api", "arguments": "limit=9", "Scrapy": "2.19.0", "schema": "0002"}
 NOTED = {"performers": {"a", "b"}}

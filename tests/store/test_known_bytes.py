@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from enrich.items import KnownImage
+from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.crawl_queries.queries import Library
 from enrich.store.forgetting.forget import forget_faces, forget_performers
-from enrich.store.judging.findings import Finding, save_findings
-from enrich.store.ledger import Decision
-from enrich.store.library import Library
+from enrich.store.ledger.rows import Decision
 
 A, B = "https://img.example/a.jpg", "https://img.example/b.jpg"
 ROW = "SELECT outcome, reason, sha256, detail, width_px, next_try_at FROM images WHERE image_url = :url"

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from enrich.errors import StoreError
 from enrich.items import LookupEnded
-from enrich.store.library import Library
-from enrich.store.performers import end_lookup
+from enrich.store.crawl_queries.queries import Library
+from enrich.store.people.save import end_lookup
 
 
 def babe(name: str) -> str:

@@ -6,9 +6,9 @@ from datetime import timedelta
 from threading import Thread
 from typing import Any
 
-from enrich.store.due import owners_of_due_pictures
-from enrich.store.ledger import Limits
-from enrich.store.library import Library
+from enrich.store.crawl_queries.due import owners_of_due_pictures
+from enrich.store.crawl_queries.queries import Library
+from enrich.store.ledger.rows import Limits
 
 A, B, C = (f"https://img.example/{name}.jpg" for name in "abc")
 WEEK = timedelta(days=7)

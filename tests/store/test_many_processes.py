@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import voyager
 
-from enrich.store.index import check
+from enrich.store.index.sync import check
 from tests.store.writing import (
     LIMITS,
     PERFORMERS,

@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from enrich.items import RefusedPerformer
-from enrich.store.performers import remove_performer
+from enrich.store.people.save import remove_performer
 from tests.store.said import FANSDB_ID, FANSDB_PAGE, IAFD, STASHDB_ID, STASHDB_PAGE, everything
 
 

@@ -9,11 +9,15 @@ from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from enrich.store import ledger, library, models, runs, vectors
-from enrich.store.database import reader, write
-from enrich.store.judging import batch, known
-from enrich.store.prepared import Prepared
-from enrich.store.schema import images, meta, performers
+from enrich.store.acceptance import batch, known
+from enrich.store.crawl_queries import queries as library
+from enrich.store.db import model_pack as models
+from enrich.store.db.database import reader, write
+from enrich.store.db.prepared import Prepared
+from enrich.store.db.schema import images, meta, performers
+from enrich.store.index.sync import vectors
+from enrich.store.ledger.rows import rows as ledger
+from enrich.store.ledger.rows import runs
 
 _INSERT = Prepared(insert(meta).values(key=bindparam("k"), value=bindparam("v")), "v", "k")
 _SELECT = Prepared(select(meta.c.key, meta.c.value).where(meta.c.key.startswith(bindparam("start"))), "start")

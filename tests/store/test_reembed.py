@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import text
 
 from enrich.items import FloatArray
+from enrich.store.crawl_queries.status import status
 from enrich.store.reembedding.library import ReembedLibrary
 from enrich.store.reembedding.reembed import abandon, begin, begun, fail_face, lose_face, lost_faces, progress
 from enrich.store.reembedding.switch import switch
-from enrich.store.status import status
 from tests.store.reembedded import NEW, embed, on_the_way, url
 
 

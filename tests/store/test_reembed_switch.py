@@ -14,8 +14,8 @@ from sqlalchemy import text
 from enrich.commands.index import bring_up
 from enrich.errors import StoreError
 from enrich.items import FloatArray
-from enrich.store.index import IndexSpec, catch_up, check
-from enrich.store.models import index_specs
+from enrich.store.db.model_pack import index_specs
+from enrich.store.index.sync import IndexSpec, catch_up, check
 from enrich.store.reembedding.reembed import begin, lose_face, save_vectors
 from enrich.store.reembedding.switch import NotReady, remove_leftovers, switch
 from tests.store.reembedded import NEW, OLD, embed, found, on_the_way, url

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from enrich.store.ledger import OrphanPerformer
+from enrich.store.ledger.rows import OrphanPerformer
 from tests.store.said import IAFD
 
 PAGE = "https://www.babepedia.com/babe/Jane_Example"

@@ -17,11 +17,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-import enrich.store
+import enrich.store.db
 from enrich.errors import StoreError
-from enrich.store.database import open_database
-from enrich.store.migrate import migrate, newest_revision
-from enrich.store.schema import metadata
+from enrich.store.db.database import open_database
+from enrich.store.db.migrate import migrate, newest_revision
+from enrich.store.db.schema import metadata
 
 STASH_SENSE = {
     "performers": "id canonical_name disambiguation gender country ethnicity birth_date death_date height_cm eye_color"
@@ -92,10 +92,11 @@ def test_a_migration_keeps_the_data_and_a_backup(store: Any, tmp_path: Path) -> 
 
 
 def test_the_newest_revision_is_the_end_of_the_chain_and_is_known_without_alembic(store: Any) -> None:
-    folder = Path(enrich.store.__file__).parent / "migrations"
+    folder = Path(enrich.store.db.__file__).parent / "migrations"
     assert ScriptDirectory(folder).get_current_head() == newest_revision()
     program = (
-        "import sys; from enrich.store.database import *; open_database(sys.argv[1]); print('alembic' in sys.modules)"
+        "import sys; from enrich.store.db.database import *; open_database(sys.argv[1])\n"
+        "print('alembic' in sys.modules)"
     )
     opened = subprocess.run([sys.executable, "-c", program, store.url], capture_output=True, text=True, check=True)
     assert opened.stdout == "False\n"

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 
 from enrich.items import LookupEnded
-from enrich.store.ledger import Limits
-from enrich.store.performers import end_lookup
-from enrich.store.runs import SILENT_SECONDS, beat, finish_run, start_run
-from enrich.store.status import SourceStatus, status
+from enrich.store.crawl_queries.status import SourceStatus, status
+from enrich.store.ledger.rows import Limits
+from enrich.store.ledger.runs import SILENT_SECONDS, beat, finish_run, start_run
+from enrich.store.people.save import end_lookup
 
 
 def source(store: Any, **when: Any) -> SourceStatus:

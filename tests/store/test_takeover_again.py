@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from enrich.errors import StoreError
+from enrich.store.crawl_queries.queries import Library
+from enrich.store.db.schema import performers
 from enrich.store.forgetting.forget import forget_performers
-from enrich.store.library import Library
-from enrich.store.schema import performers
 from tests.store.stash_sense import crowd, picture, uuid
 from tests.store.taking import Taking, lines
 

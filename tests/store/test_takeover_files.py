@@ -13,7 +13,7 @@ import pytest
 import voyager
 
 from enrich.errors import StoreError
-from enrich.store.database import database_url, open_database
+from enrich.store.db.database import database_url, open_database
 from enrich.store.takeover import TakeOver, take_over
 from tests.store.conftest import NOON, PRIORITIES
 from tests.store.stash_sense import OldData, crowd, picture, schema

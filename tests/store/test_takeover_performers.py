@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enrich.store.derive import derive
+from enrich.store.people.derive import derive
 from tests.store.conftest import PRIORITIES
 from tests.store.stash_sense import picture, uuid, vectors_of
 from tests.store.taking import Taking, lines

@@ -10,7 +10,7 @@ import voyager
 
 from enrich.commands.index import bring_up
 from enrich.items import ImageRef
-from enrich.store.library import Library
+from enrich.store.crawl_queries.queries import Library
 from tests.store.stash_sense import OldData, crowd, picture, uuid, vectors_of, written
 from tests.store.taking import MODEL, Taking, lines
 

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, text
 
 from enrich.errors import StoreError
 from enrich.items import FloatArray
-from enrich.store import vectors
-from enrich.store.database import snapshot
-from enrich.store.models import IndexSpec
-from enrich.store.vectors import face_ids, reading
+from enrich.store.db.database import snapshot
+from enrich.store.db.model_pack import IndexSpec
+from enrich.store.index.sync import vectors
+from enrich.store.index.vectors import face_ids, reading
 
 SPEC = IndexSpec("sface", 16, "pack-1")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from enrich.items import RefusedPerformer
-from enrich.store.performers import remove_performer
+from enrich.store.people.save import remove_performer
 from tests.store.said import FANSDB_ID, IAFD, STASHDB_ID, STASHDB_PAGE, everything
 
 PMVSTASH_ID = "6f1c2d3e-0000-4000-8000-0000000000aa"

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError
 
 from enrich.errors import StoreError
-from enrich.store.database import database_url, open_database
-from enrich.store.writer import MAX_GROUP, Writer
+from enrich.store.db.database import database_url, open_database
+from enrich.store.db.writer import MAX_GROUP, Writer
 from tests.store.queued import held, note, notes, wait_for
 
 

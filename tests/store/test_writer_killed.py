@@ -11,10 +11,10 @@ from tests.conftest import REPO
 FACES = """
 import sys
 from pathlib import Path
-from enrich.store.database import database_url
-from enrich.store.judging.findings import Finding, save_findings
-from enrich.store.ledger import Limits
-from enrich.store.writer import Writer
+from enrich.store.db.database import database_url
+from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.ledger.rows import Limits
+from enrich.store.db.writer import Writer
 from tests.store.conftest import Store
 
 who, folder = sys.argv[1], Path(sys.argv[2])

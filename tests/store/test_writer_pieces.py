@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import Connection
 
-from enrich.store.writer import Writer
+from enrich.store.db.writer import Writer
 from tests.store.queued import held, note, notes, wait_for
 
 

@@ -12,15 +12,15 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from enrich.items import EmbeddedImage
-from enrich.store.database import database_url
-from enrich.store.index import catch_up
-from enrich.store.judging.findings import Finding, save_findings
-from enrich.store.ledger import Decision, Limits
-from enrich.store.models import IndexSpec
-from enrich.store.runs import finish_run, start_run
-from enrich.store.writer import Writer
+from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.db.database import database_url
+from enrich.store.db.model_pack import IndexSpec
+from enrich.store.db.writer import Writer
+from enrich.store.index.sync import catch_up
+from enrich.store.ledger.rows import Decision, Limits
+from enrich.store.ledger.runs import finish_run, start_run
+from tests.store.acceptance.judged import TRUST, near, terms
 from tests.store.conftest import Store
-from tests.store.judging.judged import TRUST, near, terms
 
 PERFORMERS = 50
 SOURCES = ("babepedia", "iafd", "freeones", "boobpedia")

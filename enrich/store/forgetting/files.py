@@ -20,15 +20,15 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from enrich.errors import EnrichError, JobDirError, StoreError
-from enrich.store.backup import sync_folder
-from enrich.store.database import explain, reader, snapshot, sqlite_path, write
-from enrich.store.index import catch_up
+from enrich.store.db.backup import sync_folder
+from enrich.store.db.database import explain, reader, snapshot, sqlite_path, write
+from enrich.store.db.model_pack import index_specs
+from enrich.store.db.schema import meta, runs
+from enrich.store.index.sync import catch_up
 from enrich.store.jobs import ASIDE, JOB, QUEUE, JobDir
-from enrich.store.models import index_specs
+from enrich.store.ledger.runs import is_running
 from enrich.store.reembedding.switch import remove_leftovers
 from enrich.store.release.export import rewrite_exports
-from enrich.store.runs import is_running
-from enrich.store.schema import meta, runs
 
 STEPS = ("jobs", "backups", "reports", "index", "exports", "file")
 """In this order: the database's file last, when nothing else is written any more."""

@@ -15,13 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from enrich.errors import StoreError
-from enrich.store.database import utc_text
-from enrich.store.forgetting.files import owe
-from enrich.store.forgetting.forgotten import is_remembered, link_marks, mark, remember, salt_of
-from enrich.store.forgetting.traces import chunks, delete_performers
-from enrich.store.judging.copies import pictures_copying
-from enrich.store.ledger import known_performer, recount
-from enrich.store.schema import (
+from enrich.store.acceptance.copies import pictures_copying
+from enrich.store.db.database import utc_text
+from enrich.store.db.schema import (
     aliases,
     candidates,
     external_urls,
@@ -33,6 +29,10 @@ from enrich.store.schema import (
     profiles,
     stashbox_ids,
 )
+from enrich.store.forgetting.files import owe
+from enrich.store.forgetting.forgotten import is_remembered, link_marks, mark, remember, salt_of
+from enrich.store.forgetting.traces import chunks, delete_performers
+from enrich.store.ledger.rows import known_performer, recount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,10 +18,10 @@ from sqlalchemy import Connection, Engine, select
 from enrich.errors import StoreError
 from enrich.identity import UrlIdentity, identify, name_key
 from enrich.items import Performer, RefusedPerformer
-from enrich.store.ledger import insert_missing, known_performer
-from enrich.store.prepared import Prepared
-from enrich.store.resolve import SURE_ENOUGH, identities, resolve
-from enrich.store.schema import forgotten, meta
+from enrich.store.db.prepared import Prepared
+from enrich.store.db.schema import forgotten, meta
+from enrich.store.ledger.rows import insert_missing, known_performer
+from enrich.store.people.resolve import SURE_ENOUGH, identities, resolve
 
 Kind = Literal["person", "entry", "account", "number", "face"]
 """What a hash is of. ``person``: an id at a source, or a link that is one person's: whoever has it is kept out.

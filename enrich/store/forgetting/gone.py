@@ -9,12 +9,12 @@ from typing import Literal
 from sqlalchemy import Connection, and_, bindparam, delete, func, select
 
 from enrich.items import GonePerformer
-from enrich.store.database import utc_text
-from enrich.store.derive import derive
-from enrich.store.ledger import insert_missing, known_performer
-from enrich.store.merge import take_over_merged
-from enrich.store.prepared import Prepared
-from enrich.store.schema import gone, stashbox_ids
+from enrich.store.db.database import utc_text
+from enrich.store.db.prepared import Prepared
+from enrich.store.db.schema import gone, stashbox_ids
+from enrich.store.ledger.rows import insert_missing, known_performer
+from enrich.store.people.derive import derive
+from enrich.store.people.merge import take_over_merged
 
 _IS_BACK = Prepared(
     delete(gone).where(gone.c.source == bindparam("source"), gone.c.source_id == bindparam("source_id")),

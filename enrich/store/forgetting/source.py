@@ -9,13 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, or_, select, update
 
-from enrich.store.database import utc_text
-from enrich.store.derive import COLUMNS, derive
-from enrich.store.forgetting.files import owe
-from enrich.store.forgetting.forgotten import mark, remember, salt_of
-from enrich.store.forgetting.traces import Traces, chunks, delete_performers
-from enrich.store.ledger import recount
-from enrich.store.schema import (
+from enrich.store.db.database import utc_text
+from enrich.store.db.schema import (
     aliases,
     external_urls,
     faces,
@@ -31,6 +26,11 @@ from enrich.store.schema import (
     stashbox_ids,
     tattoos,
 )
+from enrich.store.forgetting.files import owe
+from enrich.store.forgetting.forgotten import mark, remember, salt_of
+from enrich.store.forgetting.traces import Traces, chunks, delete_performers
+from enrich.store.ledger.rows import recount
+from enrich.store.people.derive import COLUMNS, derive
 
 _GIVEN: tuple[tuple[Table, str], ...] = (
     (images, "source"),

@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from enrich.identity import host_of, identify
-from enrich.store.judging.copies import COPY_REASONS
-from enrich.store.ledger import LIMIT_REASONS
-from enrich.store.schema import (
+from enrich.store.acceptance.copies import COPY_REASONS
+from enrich.store.db.schema import (
     aliases,
     external_urls,
     faces,
@@ -24,6 +23,7 @@ from enrich.store.schema import (
     scrape_progress,
     stashbox_ids,
 )
+from enrich.store.ledger.rows import LIMIT_REASONS
 
 FORGOTTEN = "(forgotten)"
 """Stands in the records of earlier runs where somebody was named."""

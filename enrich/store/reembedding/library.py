@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from enrich.items import ImageRef, Lookup, Performer, Reason
-from enrich.store.database import utc_text
-from enrich.store.ledger import is_time
-from enrich.store.readers import Readers
+from enrich.store.db.database import utc_text
+from enrich.store.db.readers import Readers
+from enrich.store.db.schema import face_details, faces, reembedded
+from enrich.store.ledger.rows import is_time
 from enrich.store.reembedding.reembed import Wanted, missing, wanted
-from enrich.store.schema import face_details, faces, reembedded
 
 
 class ReembedLibrary:

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, sele
 from sqlalchemy.sql.elements import ColumnElement
 
 from enrich.items import Face, FloatArray, ImageRef
-from enrich.store.database import utc_in, utc_text
-from enrich.store.judging.company import measures_of
-from enrich.store.ledger import retry_seconds
-from enrich.store.models import index_specs
-from enrich.store.schema import face_details, faces, new_embeddings, performers, reembedded
+from enrich.store.acceptance.company import measures_of
+from enrich.store.db.database import utc_in, utc_text
+from enrich.store.db.model_pack import index_specs
+from enrich.store.db.schema import face_details, faces, new_embeddings, performers, reembedded
+from enrich.store.ledger.rows import retry_seconds
 
 Loss = Literal["not_found", "changed", "no_face", "image_too_large", "no_address"]
 """Why a face cannot be embedded anew: its picture is gone, is another one, shows it no more, has no address."""

@@ -12,15 +12,15 @@ from sqlalchemy import Connection, Engine, Select, and_, delete, exists, func, i
 from sqlalchemy.engine import make_url
 
 from enrich.errors import StoreError
-from enrich.store.backup import back_up
-from enrich.store.database import sqlite_path, utc_text, write
-from enrich.store.index_files import index_path, is_of, remove
-from enrich.store.judging.copies import pictures_copying
-from enrich.store.judging.waiting import FOUND, fetch_waiting_anew, renew_unconfirmed
-from enrich.store.ledger import recount
-from enrich.store.models import IndexSpec, bind_model, database_id, index_specs
+from enrich.store.acceptance.copies import pictures_copying
+from enrich.store.acceptance.waiting import FOUND, fetch_waiting_anew, renew_unconfirmed
+from enrich.store.db.backup import back_up
+from enrich.store.db.database import sqlite_path, utc_text, write
+from enrich.store.db.model_pack import IndexSpec, bind_model, database_id, index_specs
+from enrich.store.db.schema import embeddings, face_details, faces, images, new_embeddings, reembedded
+from enrich.store.index.files import index_path, is_of, remove
+from enrich.store.ledger.rows import recount
 from enrich.store.reembedding.reembed import abandon, progress
-from enrich.store.schema import embeddings, face_details, faces, images, new_embeddings, reembedded
 
 FINAL = ("not_found", "image_too_large", "no_face")
 """Losses that are the ledger's last word on a picture; after any other it is fetched and judged anew."""

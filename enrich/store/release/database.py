@@ -19,8 +19,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from enrich.errors import StoreError
-from enrich.store.derive import LAST
-from enrich.store.schema import aliases, faces, performers, piercings, stashbox_ids, tattoos
+from enrich.store.db.schema import aliases, faces, performers, piercings, stashbox_ids, tattoos
+from enrich.store.people.derive import LAST
 
 TABLES = (performers, stashbox_ids, aliases, faces, tattoos, piercings)
 

@@ -20,12 +20,12 @@ from sqlalchemy.exc import DBAPIError
 
 from enrich.errors import StoreError
 from enrich.faces.pack import ModelPack
-from enrich.store.database import explain, snapshot, utc_text, write
-from enrich.store.models import database_id
+from enrich.store.db.database import explain, snapshot, utc_text, write
+from enrich.store.db.model_pack import database_id
+from enrich.store.db.schema import exports, meta
 from enrich.store.release.files import MANIFEST, NothingToExportError, Release, write_release
 from enrich.store.release.folder import claimed, remove, replacing
 from enrich.store.release.vectors import STORAGES, Storage
-from enrich.store.schema import exports, meta
 
 __all__ = ["FORMATS", "Release", "RewrittenExport", "export", "rewrite_exports"]
 

@@ -19,11 +19,11 @@ from sqlalchemy import Engine, func, select
 import enrich
 from enrich.errors import StoreError
 from enrich.faces.pack import ModelPack, known_packs, load_pack
-from enrich.store.database import snapshot
-from enrich.store.models import IndexSpec, database_id, index_specs
+from enrich.store.db.database import snapshot
+from enrich.store.db.model_pack import IndexSpec, database_id, index_specs
+from enrich.store.db.schema import faces
 from enrich.store.release.database import universal_ids, write_database
 from enrich.store.release.vectors import Storage, complete_faces, set_aside, write_index
-from enrich.store.schema import faces
 
 MANIFEST = "manifest.json"
 PACK = "stash_sense"

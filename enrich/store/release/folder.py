@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from enrich.errors import StoreError
-from enrich.store.backup import sync, sync_folder
+from enrich.store.db.backup import sync, sync_folder
 
 LOCK_SECONDS = 600.0
 """How long to wait for another process that writes the same folder."""

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import voyager  # type: ignore[import-untyped]  # it ships no types
 from sqlalchemy import Connection, select
 
-from enrich.store.models import IndexSpec
-from enrich.store.schema import embeddings
-from enrich.store.vectors import CHUNK, reading, require_unit
+from enrich.store.db.model_pack import IndexSpec
+from enrich.store.db.schema import embeddings
+from enrich.store.index.vectors import CHUNK, reading, require_unit
 
 Storage = Literal["float32", "e4m3"]
 STORAGES: dict[Storage, voyager.StorageDataType] = {

@@ -17,8 +17,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from enrich.errors import StoreError
-from enrich.store.backup import back_up
-from enrich.store.database import (
+from enrich.store.db.backup import back_up
+from enrich.store.db.database import (
     database_exists,
     database_label,
     explain,
@@ -28,9 +28,9 @@ from enrich.store.database import (
     utc_text,
     write,
 )
-from enrich.store.ledger import insert_missing
-from enrich.store.models import model_problem
-from enrich.store.schema import scrape_progress
+from enrich.store.db.model_pack import model_problem
+from enrich.store.db.schema import scrape_progress
+from enrich.store.ledger.rows import insert_missing
 from enrich.store.takeover.arrivals import Arrivals, write_people
 from enrich.store.takeover.doubt import doubts
 from enrich.store.takeover.faces import count_faces, write_faces

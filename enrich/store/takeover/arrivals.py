@@ -10,11 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, insert, select, text
 
 from enrich.items import Performer, RefusedPerformer
-from enrich.store.derive import UrlConflict, derive, mark_key
-from enrich.store.forgetting.forgotten import ForgottenPerformer, admit, all_marks, salt_if_any
-from enrich.store.performers import remove_performer
-from enrich.store.resolve import identities, resolve
-from enrich.store.schema import (
+from enrich.store.db.schema import (
     aliases,
     external_urls,
     merged_ids,
@@ -24,6 +20,10 @@ from enrich.store.schema import (
     stashbox_ids,
     tattoos,
 )
+from enrich.store.forgetting.forgotten import ForgottenPerformer, admit, all_marks, salt_if_any
+from enrich.store.people.derive import UrlConflict, derive, mark_key
+from enrich.store.people.resolve import identities, resolve
+from enrich.store.people.save import remove_performer
 from enrich.store.takeover.people import Key, People, Person
 from enrich.store.takeover.rows import PersonRows, Row
 

@@ -9,8 +9,8 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from enrich.config.shipped import SHIPPED
-from enrich.store.models import require_model
-from enrich.store.schema import counters, embeddings, faces, images, performers
+from enrich.store.db.model_pack import require_model
+from enrich.store.db.schema import counters, embeddings, faces, images, performers
 from enrich.store.takeover.pictures import OldPicture, Plan
 from enrich.store.takeover.rows import Row
 from enrich.store.takeover.vectors import DIM, Numbers, OldIndex

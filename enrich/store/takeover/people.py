@@ -10,7 +10,7 @@ from typing import Any
 
 from enrich.identity import clean_text, is_adult
 from enrich.items import BodyMark, Performer
-from enrich.store.derive import LAST
+from enrich.store.people.derive import LAST
 from enrich.store.takeover.old import OldDatabase
 from enrich.store.takeover.values import (
     read_address,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlalchemy import Connection, select
 
-from enrich.store.schema import images
+from enrich.store.db.schema import images
 from enrich.store.takeover.arrivals import Arrivals
 from enrich.store.takeover.doubt import OldFaces
 from enrich.store.takeover.old import OldDatabase

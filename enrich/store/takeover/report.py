@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from enrich.store.derive import UrlConflict
+from enrich.store.people.derive import UrlConflict
 from enrich.store.takeover.arrivals import Arrivals
 from enrich.store.takeover.people import People
 from enrich.store.takeover.pictures import Plan

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Table
 
 from enrich.items import BodyMark, Performer
-from enrich.store.derive import (
+from enrich.store.db.schema import performers
+from enrich.store.people.derive import (
     Said,
     mark_key,
     profile_data,
@@ -20,8 +21,7 @@ from enrich.store.derive import (
     wanted_marks,
     wanted_urls,
 )
-from enrich.store.resolve import identities
-from enrich.store.schema import performers
+from enrich.store.people.resolve import identities
 from enrich.store.takeover.people import Key, Person
 
 Row = dict[str, Any]

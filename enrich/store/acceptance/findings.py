@@ -1,0 +1,201 @@
+"""Judges what was found out about pictures, many at a time: each as if it were alone and those before it written."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import numpy as np
+from sqlalchemy import Connection
+
+from enrich.errors import StoreError
+from enrich.items import EmbeddedImage, FailedImage, KnownImage, RejectedImage
+from enrich.store.acceptance.barred import barred, copied_face
+from enrich.store.acceptance.batch import Batch
+from enrich.store.acceptance.company import waiting_performers
+from enrich.store.acceptance.known import Known
+from enrich.store.acceptance.picture import Picture
+from enrich.store.acceptance.place import fill_place, find_place
+from enrich.store.acceptance.terms import Terms
+from enrich.store.acceptance.trust import Judging
+from enrich.store.db.database import utc_in, utc_text
+from enrich.store.index.vectors import NORM_TOLERANCE
+from enrich.store.ledger.rows import LONGEST_RETRY_SECONDS, NO_LIMITS, Decision, Limits, retry_seconds
+from enrich.store.ledger.runs import Run
+
+_FLOAT32 = np.dtype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found out about a picture: its face, that it is a copy, why it is left out, or why it could not be had.
+
+    ``run``: in which crawl. ``limits``: for a face. ``terms``: on which faces are taken; without them every face is,
+    while there is room. ``retry_after``: a failed picture is not tried again before. ``now``: in place of the clock.
+    """
+
+    image: EmbeddedImage | KnownImage | RejectedImage | FailedImage
+    limits: Limits = NO_LIMITS
+    terms: Terms | None = None
+    run: Run | None = None
+    retry_after: timedelta | None = None
+    now: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """What judging again did: faces taken, taken away, replaced. ``last``: go on beyond this id; ``None``: done."""
+
+    last: int | None
+    taken: int
+    taken_away: int
+    replaced: int
+
+
+def save_findings(tx: Connection, findings: Sequence[Finding]) -> list[Decision | StoreError]:
+    """Write what became of each picture, and say it. An error is one finding's alone, and nothing of that is written.
+
+    Errors: OrphanImage for an unknown performer, StoreError for vectors of another model than the database's or that
+    are no unit vectors. Limits are counted in this transaction, so they hold whatever other processes write.
+    """
+    known = Known(tx)
+    known.look_up(finding.image for finding in findings)
+    batch = Batch(tx, known)
+    clock = utc_text()
+    told: list[Decision | StoreError] = []
+    for finding in findings:
+        try:
+            told.append(_judge(batch, finding, utc_text(finding.now) if finding.now else clock))
+        except StoreError as error:
+            told.append(error)
+    batch.write()
+    return told
+
+
+def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
+    image, known, terms = finding.image, batch.known, finding.terms
+    performer = known.owner(image.ref)
+    if isinstance(image, EmbeddedImage):
+        _require_unit_vectors(image)
+        known.require_model(image)
+    gathers = terms is not None and terms.trust(image.ref.source) == "low"
+    if isinstance(image, (EmbeddedImage, KnownImage)) or gathers:
+        known.lock_faces()
+    picture = known.picture(image.ref, performer)
+    if picture.is_settled:
+        return _told(picture, repeated=True)
+    replaced = batch.replaced
+    was_pending = picture.id is not None and picture.outcome == "pending"
+    if gathers:
+        known.pending(image.ref.source, performer)
+    picture.attempts += 1
+    picture.decided_at = at
+    picture.created_at = picture.created_at or at
+    picture.reason = picture.error = picture.next_try_at = picture.detail = None
+    if finding.run is not None:
+        picture.mode = finding.run.mode
+    judging = None if terms is None else Judging(batch, terms, finding.run, at)
+    match image:
+        case EmbeddedImage():
+            _judge_face(batch, picture, image, finding, judging, at)
+        case KnownImage():
+            picture.sha256 = image.sha256
+            if not barred(batch, picture, image, finding.limits):
+                # What it is a copy of has gone since it was looked at, and nobody has seen the picture itself.
+                picture.outcome, picture.error, picture.next_try_at = "failed", "a copy of a picture that has gone", at
+        case RejectedImage():
+            picture.outcome, picture.reason = "rejected", image.reason
+            picture.sha256 = image.sha256 or picture.sha256
+            picture.detail = json.dumps(dict(image.detail)) if image.detail else None
+        case FailedImage():
+            wait = finding.retry_after.total_seconds() if finding.retry_after else 0
+            picture.outcome, picture.error = "failed", image.error
+            wait = min(max(retry_seconds(picture.attempts), wait), LONGEST_RETRY_SECONDS)
+            picture.next_try_at = utc_in(wait, at)
+            batch.count(finding.run, at, errors=1)
+    batch.decide(picture)
+    if was_pending:
+        known.had(picture)
+    at_once = picture.outcome == "accepted"
+    if judging is not None and not isinstance(image, EmbeddedImage):
+        judging.confirm(image.ref, performer, copied_face(batch, picture))
+    if judging is None or not (at_once or gathers or judging.waits or judging.confirmed):
+        return _told(picture, replaced=batch.replaced - replaced)
+    suspicious = at_once and picture.detail is not None
+    if at_once or gathers or judging.confirmed:
+        judging.again(performer)
+    accepted = picture.outcome == "accepted"
+    of_others = judging.also_taken - (accepted and not at_once)
+    given_up = at_once and not accepted  # at once again, for a better version that waited
+    return replace(
+        _told(picture), waits=judging.waits and judging.is_waiting(picture), suspicious=suspicious and accepted,
+        also_taken=of_others, taken_away=judging.taken_away, replaced=batch.replaced - replaced - given_up,
+    )  # fmt: skip
+
+
+def _judge_face(
+    batch: Batch, picture: Picture, image: EmbeddedImage, finding: Finding, judging: Judging | None, at: str
+) -> None:
+    picture.sha256, picture.width_px, picture.height_px = image.sha256, image.width_px, image.height_px
+    doubt = partial(judging.doubt, picture, image) if judging is not None else lambda: None
+    place = find_place(batch, picture, image, finding.limits, finding.terms, lambda: doubt() is not None)
+    if not place.there:
+        if judging is not None:
+            judging.confirm(image.ref, picture.performer, place.copy_of)
+        return
+    if judging is not None and place.version is None and judging.objection(picture, image):
+        return
+    picture.detail = doubt()
+    picture.outcome, picture.face_id = "accepted", fill_place(batch, place, picture, image, finding.run, at)
+    batch.count(finding.run, at, faces=1)
+
+
+def judge_waiting(
+    tx: Connection,
+    terms: Terms,
+    source: str,
+    *,
+    run: Run | None = None,
+    after: int = 0,
+    most: int = 50,
+    now: datetime | None = None,
+) -> Sweep:
+    """Judge again what waits of the next ``most`` performers beyond the id ``after`` for whom anything has changed.
+
+    There are faces that it was not compared with, or it was gathered and never judged; of ``source``, whose crawl is
+    over, whatever is still to be had.
+    """
+    performers = waiting_performers(tx, after, most)
+    batch = Batch(tx, Known(tx))
+    batch.known.lock_faces()
+    judging = Judging(batch, terms, run, utc_text(now))
+    for performer in performers:
+        judging.again(performer, done_with=(source,))
+    batch.write()
+    last = performers[-1] if len(performers) == most else None
+    return Sweep(
+        last=last, taken=judging.also_taken, taken_away=judging.taken_away, replaced=batch.replaced
+    )  # fmt: skip
+
+
+def _told(picture: Picture, *, repeated: bool = False, replaced: int = 0) -> Decision:
+    return Decision(
+        outcome=picture.outcome, performer_id=picture.performer, reason=picture.reason, face_id=picture.face_id,
+        repeated=repeated, replaced=replaced,
+    )  # fmt: skip
+
+
+def _require_unit_vectors(image: EmbeddedImage) -> None:
+    if not image.vectors:
+        raise StoreError(f"{image.ref.image_url}: a face without a vector; the model pack names no recogniser")
+    for name, vector in image.vectors.items():
+        norm = math.sqrt(vector.dot(vector)) if vector.dtype == _FLOAT32 and vector.ndim == 1 else math.nan
+        if not abs(norm - 1.0) <= NORM_TOLERANCE:  # NaN and infinity fail this too
+            raise StoreError(
+                f"{image.ref.image_url}: the {name} vector is no float32 unit vector "
+                f"({vector.dtype}, shape {vector.shape}, norm {norm:g}); run `scrapy models check`"
+            )

@@ -1,0 +1,1 @@
+"""What a crawl and `scrapy status` read: look-ups, due pictures, progress."""

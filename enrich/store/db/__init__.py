@@ -1,0 +1,1 @@
+"""The database itself: schema, migrations, connections, the one writer, backups."""

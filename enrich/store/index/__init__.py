@@ -1,0 +1,1 @@
+"""The Voyager indices, derived from the database."""

@@ -1,0 +1,1 @@
+"""The ledger: one row for each picture, and one for each run."""

@@ -1,0 +1,1 @@
+"""Performers: saving what sources state, deciding who is the same person, merging, look-ups."""
