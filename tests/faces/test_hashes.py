@@ -19,7 +19,7 @@ from enrich.demo.trouble import good_drawing
 from enrich.demo.world import build_world
 from enrich.faces.engine import FaceEngine
 from enrich.faces.hashes import crop_hash, picture_hash
-from enrich.faces.versions import VERSIONS, Likeness, Look, look_of, similarity
+from enrich.faces.near_duplicates import VERSIONS, Likeness, Look, look_of, similarity
 from enrich.items import DetectedImage, FloatArray, Image, Uint8Array
 
 Saved = Callable[[Uint8Array], bytes]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
 
-from enrich.faces.versions import Look, look_of
+from enrich.faces.near_duplicates import Look, look_of
 from enrich.items import EmbeddedImage
 from enrich.store.db.prepared import Prepared
 from enrich.store.db.schema import face_details, faces

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, or_, select
 
 from enrich.faces.agreement import Vectors
-from enrich.faces.versions import Likeness, Look, look_of, similarity
+from enrich.faces.near_duplicates import Likeness, Look, look_of, similarity
 from enrich.items import EmbeddedImage, Reason
 from enrich.store.acceptance.album import Kept
 from enrich.store.acceptance.company import Company, Waiting

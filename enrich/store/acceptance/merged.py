@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
-from enrich.faces.versions import Likeness
+from enrich.faces.near_duplicates import Likeness
 from enrich.store.acceptance.album import Kept
 from enrich.store.acceptance.batch import Batch
 from enrich.store.acceptance.company import Company

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from enrich.faces.versions import Likeness, similarity
+from enrich.faces.near_duplicates import Likeness, similarity
 from enrich.items import EmbeddedImage, Reason
 from enrich.store.acceptance.album import Kept, session
 from enrich.store.acceptance.barred import copied_face, known_otherwise

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from enrich.faces.versions import VERSIONS
+from enrich.faces.near_duplicates import VERSIONS
 from enrich.store.acceptance.findings import Finding, save_findings
 from enrich.store.db.database import open_database
 from tests.store.acceptance.judged import Judged, near
