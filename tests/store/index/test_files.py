@@ -20,9 +20,9 @@ from sqlalchemy import text
 from enrich.errors import StoreError
 from enrich.store.db.database import open_database
 from enrich.store.db.model_pack import database_id
+from enrich.store.index import sync as index
 from enrich.store.index.files import save
 from enrich.store.index.sync import catch_up, check, rebuild
-from enrich.store.index import sync as index
 from tests.store.indexed import SPEC, add, held
 from tests.store.writing import forked
 

@@ -18,7 +18,7 @@ from enrich.store.takeover import TakeOver, take_over
 from tests.store.conftest import NOON, PRIORITIES
 from tests.store.stash_sense import OldData, crowd, picture, schema
 
-REPO = Path(__file__).parents[2]
+REPO = Path(__file__).parents[3]
 
 
 @pytest.fixture
