@@ -1,3 +1,3 @@
 """enrich: builds and feeds a performer database with correctly attributed face embeddings."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
