@@ -15,7 +15,7 @@ from enrich.store.db import model_pack as models
 from enrich.store.db.database import reader, write
 from enrich.store.db.prepared import Prepared
 from enrich.store.db.schema import images, meta, performers
-from enrich.store.index.sync import vectors
+from enrich.store.index import vectors
 from enrich.store.ledger.rows import rows as ledger
 from enrich.store.ledger.rows import runs
 

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from enrich.errors import StoreError
 from enrich.items import FloatArray
-from enrich.store.index.sync import IndexReport, IndexSpec, catch_up, check, rebuild, vectors
+from enrich.store.index import vectors
+from enrich.store.index.sync import IndexReport, IndexSpec, catch_up, check, rebuild
 from tests.store.indexed import SPEC, add, held
 
 

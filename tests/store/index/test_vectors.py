@@ -14,7 +14,7 @@ from enrich.errors import StoreError
 from enrich.items import FloatArray
 from enrich.store.db.database import snapshot
 from enrich.store.db.model_pack import IndexSpec
-from enrich.store.index.sync import vectors
+from enrich.store.index import vectors
 from enrich.store.index.vectors import face_ids, reading
 
 SPEC = IndexSpec("sface", 16, "pack-1")
