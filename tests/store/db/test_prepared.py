@@ -16,8 +16,8 @@ from enrich.store.db.database import reader, write
 from enrich.store.db.prepared import Prepared
 from enrich.store.db.schema import images, meta, performers
 from enrich.store.index import vectors
-from enrich.store.ledger.rows import rows as ledger
-from enrich.store.ledger.rows import runs
+from enrich.store.ledger import rows as ledger
+from enrich.store.ledger import runs
 
 _INSERT = Prepared(insert(meta).values(key=bindparam("k"), value=bindparam("v")), "v", "k")
 _SELECT = Prepared(select(meta.c.key, meta.c.value).where(meta.c.key.startswith(bindparam("start"))), "start")
