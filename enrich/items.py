@@ -51,6 +51,13 @@ Uint8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
 
+def omitted(value: object) -> None:
+    """The serializer of a field that no feed holds, such as a picture's bytes; ``enrich.feeds`` looks for it."""
+
+
+NOT_IN_FEEDS: Mapping[str, Any] = {"serializer": omitted}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyMark:
     """A tattoo or a piercing: where it is and, where the source says, what it is."""
@@ -168,7 +175,7 @@ class Image:
     """A downloaded picture: the bytes as the server sent them."""
 
     ref: ImageRef
-    body: bytes = field(repr=False)
+    body: bytes = field(repr=False, metadata=NOT_IN_FEEDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -192,7 +199,7 @@ class Face:
     roll_deg: float
     sharpness: float
     exposure: float
-    crop: Uint8Array = field(repr=False)
+    crop: Uint8Array = field(repr=False, metadata=NOT_IN_FEEDS)
     crop_hash: str | None = None
 
     @property
@@ -240,7 +247,7 @@ class EmbeddedImage:
     face: Face
     quality: float
     model: str
-    vectors: Mapping[str, FloatArray]
+    vectors: Mapping[str, FloatArray] = field(metadata=NOT_IN_FEEDS)
     picture_hash: str | None = None
 
 

@@ -115,3 +115,11 @@ DEFAULT_DROPITEM_LOG_LEVEL = "DEBUG"
 LOGSTATS_INTERVAL = 60.0
 MEMUSAGE_ENABLED = True
 FEED_EXPORT_ENCODING = "utf-8"
+FEED_EXPORTERS = {
+    "csv": "enrich.feeds.FeedCsvExporter",
+    "json": "enrich.feeds.FeedJsonExporter",
+    "jsonl": "enrich.feeds.FeedJsonLinesExporter",
+    "jsonlines": "enrich.feeds.FeedJsonLinesExporter",
+    "jl": "enrich.feeds.FeedJsonLinesExporter",
+    "xml": "enrich.feeds.FeedXmlExporter",
+}

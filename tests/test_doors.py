@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "identity": {"errors"},
     "config": {"errors", "identity"},
     "settings": {""},
+    "feeds": {"items"},
     "faces": GROUND,
     "store": GROUND | {"faces"},
     "spiders": GROUND | {"challenges"},
