@@ -33,7 +33,6 @@ from enrich.store.db.model_pack import model_problem
 from enrich.store.db.writer import Writer
 from enrich.store.forgetting.files import Places, finish, note_job_dir, owed, running_crawls
 from enrich.store.index.sync import IndexSpec, catch_up
-from enrich.store.ledger.rows import Limits
 from enrich.store.ledger.runs import Run, beat, finish_run, start_run
 
 logger = logging.getLogger(__name__)
@@ -59,7 +58,6 @@ class RunExtension:
         url: str,
         index_dir: Path,
         specs: Sequence[IndexSpec],
-        limits: Limits,
         terms: Terms,
         refresh_after: timedelta,
         places: Places,
@@ -70,7 +68,6 @@ class RunExtension:
         self.spider = spider
         self.index_dir = index_dir
         self.specs = specs
-        self.limits = limits
         self.terms = terms
         self.priorities = places.priorities
         self.jobs_dir = places.jobs_dir.absolute()
@@ -90,7 +87,10 @@ class RunExtension:
         if not self.dry_run:
             self._finish_forgetting(places)
         self.library = Library(
-            self.writer.engine, limits=limits, refresh_after=refresh_after, priorities=self.priorities
+            self.writer.engine,
+            limits=terms.limits(spider.name),
+            refresh_after=refresh_after,
+            priorities=self.priorities,
         )
         spider.library = self.library
         self.run: Run | None = None
@@ -105,14 +105,13 @@ class RunExtension:
         settings = crawler.settings
         data_dir = Path(settings["DATA_DIR"])
         pack = pack_for(settings)
-        sources = sources_of(settings)
+        sources = sources_of(settings).override(max_faces={spider.name: spider.source.max_faces})
         extension = cls(
             crawler,
             spider,
             database_url(data_dir, settings.get("DATABASE_URL")),
             data_dir / "index",
             [IndexSpec(recogniser.name, recogniser.dim, pack.fingerprint) for recogniser in pack.recognisers],
-            Limits(source=spider.source.max_faces, total=sources.max_faces_per_performer),
             terms_of(pack, sources),
             timedelta(days=settings.getfloat("REFRESH_DAYS")),
             Places(

@@ -34,8 +34,9 @@ _FLOAT32 = np.dtype(np.float32)
 class Finding:
     """What was found out about a picture: its face, that it is a copy, why it is left out, or why it could not be had.
 
-    ``run``: in which crawl. ``limits``: for a face. ``terms``: on which faces are taken; without them every face is,
-    while there is room. ``retry_after``: a failed picture is not tried again before. ``now``: in place of the clock.
+    ``run``: in which crawl. ``terms``: on which faces are taken, with the limits of their sources; without them every
+    face is, within ``limits``. ``retry_after``: a failed picture is not tried again before. ``now``: in place of the
+    clock.
     """
 
     image: EmbeddedImage | KnownImage | RejectedImage | FailedImage
@@ -44,6 +45,10 @@ class Finding:
     run: Run | None = None
     retry_after: timedelta | None = None
     now: datetime | None = None
+
+    def limits_of_source(self) -> Limits:
+        """How many faces the picture's source may give."""
+        return self.limits if self.terms is None else self.terms.limits(self.image.ref.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +109,7 @@ def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
             _judge_face(batch, picture, image, finding, judging, at)
         case KnownImage():
             picture.sha256 = image.sha256
-            if not barred(batch, picture, image, finding.limits):
+            if not barred(batch, picture, image, finding.limits_of_source()):
                 # What it is a copy of has gone since it was looked at, and nobody has seen the picture itself.
                 picture.outcome, picture.error, picture.next_try_at = "failed", "a copy of a picture that has gone", at
         case RejectedImage():
@@ -142,7 +147,7 @@ def _judge_face(
 ) -> None:
     picture.sha256, picture.width_px, picture.height_px = image.sha256, image.width_px, image.height_px
     doubt = partial(judging.doubt, picture, image) if judging is not None else lambda: None
-    place = find_place(batch, picture, image, finding.limits, finding.terms, lambda: doubt() is not None)
+    place = find_place(batch, picture, image, finding.limits_of_source(), finding.terms, lambda: doubt() is not None)
     if not place.there:
         if judging is not None:
             judging.confirm(image.ref, picture.performer, place.copy_of)
