@@ -41,6 +41,7 @@ Reason = Literal[
     "wrong_person",
     "underage",
     "forgotten",
+    "unrecognisable",
 ]
 """Why an image or a performer was left out: the contract's words, stored in the ledger and counted in the stats."""
 

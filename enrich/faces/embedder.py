@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import cv2
@@ -115,6 +115,20 @@ def open_embedders(pack: ModelPack, providers: Sequence[str], threads: int) -> l
         "insightface": InsightfaceEmbedder,
     }
     return [Halving(kinds[spec.kind](pack, spec, providers, threads)) for spec in pack.recognisers]
+
+
+def weakness(raw: Mapping[str, FloatArray], specs: Sequence[RecogniserSpec]) -> dict[str, float] | None:
+    """Why a face's vectors, recogniser name -> float32 (dim,) as the graphs give them, say too little of who it is.
+
+    The norm of a face recogniser's vector tells how much of a face it found: Meng et al., "MagFace" (2021), and before
+    it Ranjan et al., "L2-constrained softmax loss" (2017). ``None`` where no norm is below the recogniser's
+    ``least_norm``; else both figures of the first that is.
+    """
+    for spec in specs:
+        norm = float(np.linalg.norm(raw[spec.name]))
+        if spec.least_norm is not None and norm < spec.least_norm:
+            return {"norm": round(norm, 2), "least_norm": spec.least_norm}
+    return None
 
 
 def unit(vectors: FloatArray, spec: RecogniserSpec) -> FloatArray:

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import cv2
@@ -115,9 +115,18 @@ class FaceEngine:
 
         Raises ModelError where a vector is zero or not finite.
         """
+        raw = self.embed_raw(crops)
+        return {spec.name: unit(raw[spec.name], spec) for spec in self.pack.recognisers}
+
+    def embed_raw(self, crops: Sequence[Uint8Array]) -> dict[str, FloatArray]:
+        """Return the same as the graphs give it: the norms tell how much of a face was found (``weakness``)."""
         if not crops:
             return {embedder.spec.name: np.empty((0, embedder.spec.dim), np.float32) for embedder in self._embedders}
-        return {embedder.spec.name: unit(embedder.raw(crops), embedder.spec) for embedder in self._embedders}
+        return {embedder.spec.name: embedder.raw(crops) for embedder in self._embedders}
+
+    def units(self, raw: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Return one face's vectors of ``embed_raw``, float32 (dim,), at L2 norm 1. Raises ModelError as ``embed``."""
+        return {spec.name: unit(raw[spec.name][None], spec)[0] for spec in self.pack.recognisers}
 
     def _warm_up(self, batch_size: int) -> None:
         """Run everything once: the first run allocates, and a pack that does not fit its description shows here."""

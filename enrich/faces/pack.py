@@ -58,6 +58,10 @@ class DetectorSpec(_Frozen):
         return (self.input_size_px,) if small is None else tuple(sorted({small, self.input_size_px}))
 
 
+JUDGEMENT = {"file", "match_distances", "suspicious_distance", "least_norm"}
+"""What a recogniser's description says beside how a vector is made."""
+
+
 class RecogniserSpec(_Frozen):
     """One recogniser. The input is ``(pixel - mean) / std`` of an aligned crop of ``input_size_px``.
 
@@ -65,6 +69,8 @@ class RecogniserSpec(_Frozen):
     vector is the mean of the crop's and its mirror image's. ``match_distances``: number of faces a performer has (at
     least) -> the cosine distance below which a new face is taken for the same person. ``suspicious_distance``: farther
     than this from all of several faces of a performer, a face hardly is theirs; by default a little beyond the last.
+    ``least_norm``: the least L2 norm of the graph's vector of a face, before it is made 1; that of an inverted,
+    pixelated or blurred face is smaller. ``None``: not known, and every vector is taken.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -80,6 +86,7 @@ class RecogniserSpec(_Frozen):
     flip: bool = False
     match_distances: Mapping[int, float]
     suspicious_distance: float | None = Field(default=None, gt=0, lt=2)
+    least_norm: float | None = Field(default=None, gt=0)
 
     @field_validator("match_distances")
     @classmethod
@@ -174,9 +181,7 @@ class ModelPack(_Frozen):
             "detector": self.detector.model_dump(
                 include={"kind", "sha256", "input_size_px", "small_input_size_px"} | swapped, exclude_none=True
             ),
-            "recognisers": [
-                spec.model_dump(exclude={"file", "match_distances", "suspicious_distance"}) for spec in self.recognisers
-            ],
+            "recognisers": [spec.model_dump(exclude=JUDGEMENT) for spec in self.recognisers],
         }
         canonical = json.dumps(made_by, sort_keys=True, separators=(",", ":"))
         names = "+".join(spec.name for spec in self.recognisers)

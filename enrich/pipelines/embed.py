@@ -7,8 +7,9 @@ from typing import Self
 from scrapy.crawler import Crawler
 
 from enrich.faces.batcher import Batcher
+from enrich.faces.embedder import weakness
 from enrich.faces.running import DeviceError
-from enrich.items import EmbeddedImage, FailedImage, ScreenedImage
+from enrich.items import EmbeddedImage, FailedImage, RejectedImage, ScreenedImage
 from enrich.pipelines.stage import Stage
 from enrich.runtime.models import device_failed, engine_for
 
@@ -31,16 +32,22 @@ class EmbedStage(Stage[ScreenedImage]):
 
     async def open_spider(self) -> None:
         engine = await engine_for(self.crawler)
-        self.model = engine.pack.fingerprint
-        self.batcher = Batcher(engine.embed, self.batch_size, self.max_wait_seconds)
+        self.engine = engine
+        self.batcher = Batcher(engine.embed_raw, self.batch_size, self.max_wait_seconds)
 
-    async def process(self, item: ScreenedImage) -> EmbeddedImage | FailedImage:
-        """Wait for the vectors. A device that fails ends the crawl."""
+    async def process(self, item: ScreenedImage) -> EmbeddedImage | RejectedImage | FailedImage:
+        """Wait for the vectors; a face of which they say too little is turned down. A device that fails ends the crawl.
+
+        Raises ModelError for a vector that is zero or not finite; those embedded with it have theirs.
+        """
         assert self.batcher is not None
         try:
-            vectors = await self.batcher.embed_one(item.face.crop)
+            raw = await self.batcher.embed_one(item.face.crop)
         except DeviceError as error:
             return device_failed(self.crawler, item.ref, error)
+        weak = weakness(raw, self.engine.pack.recognisers)
+        if weak is not None:
+            return RejectedImage(ref=item.ref, reason="unrecognisable", sha256=item.sha256, detail=weak)
         return EmbeddedImage(
             ref=item.ref,
             sha256=item.sha256,
@@ -49,8 +56,8 @@ class EmbedStage(Stage[ScreenedImage]):
             face=item.face,
             quality=item.quality,
             picture_hash=item.picture_hash,
-            model=self.model,
-            vectors=vectors,
+            model=self.engine.pack.fingerprint,
+            vectors=self.engine.units(raw),
         )
 
     async def close_spider(self) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from enrich.extensions.reembed import ReembedExtension
 from enrich.faces.batcher import Batcher
+from enrich.faces.embedder import weakness
 from enrich.faces.measures import quality_score
 from enrich.faces.running import DeviceError
 from enrich.faces.same import same_face
@@ -48,8 +49,9 @@ class ReembedStage:
     async def open_spider(self) -> None:
         """Load the models. Raises ModelError."""
         engine = await engine_for(self.crawler)
+        self.engine = engine
         self.pack = engine.pack
-        self.batcher = Batcher(engine.embed, self.batch_size, self.max_wait_seconds)
+        self.batcher = Batcher(engine.embed_raw, self.batch_size, self.max_wait_seconds)
 
     async def process_item(self, item: object) -> object:
         """Write what became of each face of the picture. Raises DropItem where it has none any more."""
@@ -79,11 +81,15 @@ class ReembedStage:
             return
         assert self.batcher is not None
         try:
-            vectors = await self.batcher.embed_one(face.crop)
+            raw = await self.batcher.embed_one(face.crop)
         except DeviceError as error:
             why = device_failed(self.crawler, item.ref, error).error
             await self._write("failed", lambda tx: fail_face(tx, face_id, model, why))
             return
+        if weakness(raw, self.pack.recognisers) is not None:
+            await self._write("lost", lambda tx: lose_face(tx, face_id, model, "unrecognisable"))
+            return
+        vectors = self.engine.units(raw)
         quality = quality_score(face, self.pack.min_detection_confidence)
         await self._write(
             "done",

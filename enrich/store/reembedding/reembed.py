@@ -21,7 +21,7 @@ from enrich.store.db.model_pack import index_specs
 from enrich.store.db.schema import face_details, faces, new_embeddings, performers, reembedded
 from enrich.store.ledger.rows import retry_seconds
 
-Loss = Literal["not_found", "changed", "no_face", "image_too_large", "no_address"]
+Loss = Literal["not_found", "changed", "no_face", "image_too_large", "no_address", "unrecognisable"]
 """Why a face cannot be embedded anew: its picture is gone, is another one, shows it no more, has no address."""
 
 
