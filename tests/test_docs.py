@@ -1,4 +1,4 @@
-"""The documentation holds together: its links lead somewhere, its commands exist, and its prose is wrapped."""
+"""The documentation holds together: its links, files and commands exist, and its prose is wrapped."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ IDS = [page.name for page in PAGES]
 WIDTH = 120
 OF_SCRAPY = {"list", "shell"}
 NOT_WRAPPED_YET = {"add-a-source.md"}
+INVENTS_FILES = {"add-a-source.md"}
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _COMMAND = re.compile(r"\bscrapy +([a-z][a-z-]*)\b(?!\.)")
+_FILE = re.compile(r"(?:enrich|tests|docs|bench|tools)/[a-z0-9_/.]+\.(?:py|yaml|md|json)")
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -46,6 +48,13 @@ def test_relative_links_and_anchors_lead_somewhere(page: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in INVENTS_FILES], ids=lambda page: page.name)
+def test_files_exist(page: Path) -> None:
+    for code in code_of(page.read_text("utf-8")):
+        if _FILE.fullmatch(code):
+            assert (REPO / code).is_file(), code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
