@@ -30,7 +30,7 @@ test: $(INSTALLED_DEV)
 	$(BIN)/scrapy models pull opencv_zoo
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# The tests of CUDA, on a machine with an NVIDIA GPU (docs/faces.md); elsewhere each says why it is skipped.
+# The tests of CUDA, on a machine with an NVIDIA GPU (docs/model-packs.md); elsewhere each says why it is skipped.
 test-gpu: $(INSTALLED_DEV)
 	$(BIN)/scrapy models pull opencv_zoo
 	$(BIN)/python -m pytest tests/gpu $(ARGS)

@@ -28,7 +28,7 @@ VERSIONS: Final = (
 )
 """What two versions of one photograph reach: so many bits at most, and at least so similar by every recogniser.
 
-Measured, with what it finds and what it does not, in docs/faces.md.
+Measured, with what it finds and what it does not, in docs/face-measurements.md.
 """
 
 

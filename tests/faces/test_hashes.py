@@ -138,7 +138,7 @@ def test_versions_are_known_again_and_others_are_not(
 
 
 def test_a_little_cut_off_is_known_again_by_the_face(zoo_engine: FaceEngine, image: Callable[[bytes], Image]) -> None:
-    """Not every such version is (docs/faces.md says how many), but these are."""
+    """Not every such version is (docs/face-measurements.md says how many), but these are."""
     found = set()
     for rgb in islice(drawings(), 6):
         likeness = seen(zoo_engine, image, jpeg(rgb, 95)).likeness(seen(zoo_engine, image, jpeg(cut(rgb, 0.04))))
