@@ -35,6 +35,7 @@ LARGE_PIXELS: Final = 12_000_000
 _WHITE: Final = (255, 255, 255)
 _LYING: Final = (5, 6, 7, 8)
 """EXIF's orientations that exchange width and height."""
+_AVIF: Final = frozenset({b"avif", b"avis"})
 _RUN_LENGTHS: Final = (1, 2)
 """BMP's compressions RLE8 and RLE4, which no site serves and Pillow reads byte by byte."""
 
@@ -71,7 +72,7 @@ class ImageTooSmallError(Exception):
 def sniff(body: bytes) -> str | None:
     """Return the format that the first bytes announce, of those that sites serve photographs in, or None.
 
-    Pillow's other decoders are not let near bytes from the internet. Looks at no more than 12 bytes.
+    Pillow's other decoders are not let near bytes from the internet. Looks at no more than the first 256 bytes.
     """
     head = body[:12]
     if head.startswith(b"\xff\xd8\xff"):
@@ -82,11 +83,17 @@ def sniff(body: bytes) -> str | None:
         return "GIF"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WEBP"
-    if head[4:12] in (b"ftypavif", b"ftypavis"):
+    if head[4:8] == b"ftyp" and _AVIF & _brands(body):
         return "AVIF"
     if head.startswith(b"BM"):
         return "BMP"
     return None
+
+
+def _brands(body: bytes) -> frozenset[bytes]:
+    """The brands that an ISO file states (ISO 14496-12, 4.3): AVIF may be any but the first, so any may be AVIF's."""
+    end = min(int.from_bytes(body[:4]), 256, len(body))
+    return frozenset(body[at : at + 4] for at in (8, *range(16, end - 3, 4)))
 
 
 def decode(body: bytes, *, max_pixels: int = MAX_PIXELS, min_side_px: int = 0) -> Uint8Array:
@@ -102,9 +109,14 @@ def decode(body: bytes, *, max_pixels: int = MAX_PIXELS, min_side_px: int = 0) -
         raise NotAnImageError("no format that is known")
     try:
         stripped = bare(body, announced)
-        pixels = _flawless(body, stripped, max_pixels, min_side_px) if announced == "JPEG" else None
-        if pixels is not None:
-            return _upright(pixels, stripped.orientation)
+        if announced == "JPEG":
+            pixels = _flawless(body, stripped, max_pixels, min_side_px)
+            if pixels is None and stripped.is_open:
+                pixels = _without_end(stripped, max_pixels, min_side_px)
+            if pixels is not None:
+                return _upright(pixels, stripped.orientation)
+        elif announced == "AVIF":  # Pillow looks at the first brand alone
+            stripped = Bare(body[:8] + (b"avis" if body[8:12] in (b"avis", b"msf1") else b"avif") + body[12:])
         return _by_pillow(stripped, announced, max_pixels, min_side_px)
     except (ImageTooLargeError, ImageTooSmallError, MemoryError):
         raise
@@ -123,6 +135,24 @@ def _flawless(body: bytes, stripped: Bare, max_pixels: int, min_side_px: int) ->
         return np.asarray(simplejpeg.decode_jpeg(body, "RGB", strict=True), dtype=np.uint8)
     except ValueError:
         return None
+
+
+def _without_end(stripped: Bare, max_pixels: int, min_side_px: int) -> Uint8Array | None:
+    """The pixels of a JPEG to which only the end marker is lacking, ``None`` where anything else is.
+
+    libjpeg-turbo says "premature end of data segment" where pixels are missing, and "extraneous bytes before marker"
+    where they are all there and something else follows; simplejpeg hands on its words and nothing else.
+    """
+    body = stripped.body + b"\xff\xd9"
+    pixels = _flawless(body, stripped, max_pixels, min_side_px)
+    if pixels is not None or stripped.scans > 1:
+        return pixels
+    try:
+        simplejpeg.decode_jpeg(body, "RGB", strict=True)
+    except ValueError as error:
+        if "extraneous bytes before marker 0xd9" not in str(error):
+            return None
+    return np.asarray(simplejpeg.decode_jpeg(body, "RGB", strict=False), dtype=np.uint8)
 
 
 def _by_pillow(stripped: Bare, announced: str, max_pixels: int, min_side_px: int) -> Uint8Array:
