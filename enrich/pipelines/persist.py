@@ -124,7 +124,7 @@ class PersistStage:
 
     async def _image(self, item: Found) -> Decision:
         await self.gathering.wait()
-        finding = Finding(image=item, limits=self.store.limits, terms=self.store.terms, run=self.store.run)
+        finding = Finding(image=item, policy=self.store.policy, run=self.store.run)
         try:
             return await self._written(self.store.writer.submit_piece(save_findings, finding))
         except OrphanImage as error:

@@ -55,6 +55,13 @@ def finished(scrapy: Scrapy, *arguments: str) -> None:
     assert (done.code, done.lines) == (0, []), done.err[-3000:]
 
 
+def test_a_crawls_own_max_faces_holds_for_a_group_that_stands_alone(no_faces_yet: Scrapy) -> None:
+    scrapy = no_faces_yet
+    finished(scrapy, "pornpics", "-a", "mode=url", "-a", "max_faces=1")
+    found = ledger.rows(scrapy.data_dir, "SELECT performer_id, count(*) FROM faces GROUP BY performer_id")
+    assert {row[1] for row in found} == {1}
+
+
 @pytest.mark.soak
 def test_what_was_gathered_is_taken_later_without_a_download(
     no_faces_yet: Scrapy, world: RunningWorld, models_dir: Path

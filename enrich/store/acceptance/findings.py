@@ -20,7 +20,7 @@ from enrich.store.acceptance.company import waiting_performers
 from enrich.store.acceptance.known import Known
 from enrich.store.acceptance.picture import Picture
 from enrich.store.acceptance.place import fill_place, find_place
-from enrich.store.acceptance.terms import Terms
+from enrich.store.acceptance.policy import Policy
 from enrich.store.acceptance.trust import Judging
 from enrich.store.db.database import utc_in, utc_text
 from enrich.store.index.vectors import NORM_TOLERANCE
@@ -34,16 +34,21 @@ _FLOAT32 = np.dtype(np.float32)
 class Finding:
     """What was found out about a picture: its face, that it is a copy, why it is left out, or why it could not be had.
 
-    ``run``: in which crawl. ``limits``: for a face. ``terms``: on which faces are taken; without them every face is,
-    while there is room. ``retry_after``: a failed picture is not tried again before. ``now``: in place of the clock.
+    ``run``: in which crawl. ``policy``: by what faces are accepted; without one every face is, within ``limits``.
+    ``retry_after``: a failed picture is not tried again before. ``now``: in place of the clock.
     """
 
     image: EmbeddedImage | KnownImage | RejectedImage | FailedImage
+    policy: Policy | None = None
     limits: Limits = NO_LIMITS
-    terms: Terms | None = None
     run: Run | None = None
     retry_after: timedelta | None = None
     now: datetime | None = None
+
+    @property
+    def most(self) -> Limits:
+        """The limits that hold for the picture."""
+        return self.limits if self.policy is None else self.policy.limits(self.image.ref.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +82,12 @@ def save_findings(tx: Connection, findings: Sequence[Finding]) -> list[Decision 
 
 
 def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
-    image, known, terms = finding.image, batch.known, finding.terms
+    image, known, policy = finding.image, batch.known, finding.policy
     performer = known.owner(image.ref)
     if isinstance(image, EmbeddedImage):
         _require_unit_vectors(image)
         known.require_model(image)
-    gathers = terms is not None and terms.trust(image.ref.source) == "low"
+    gathers = policy is not None and policy.trust(image.ref.source) == "low"
     if isinstance(image, (EmbeddedImage, KnownImage)) or gathers:
         known.lock_faces()
     picture = known.picture(image.ref, performer)
@@ -98,13 +103,13 @@ def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
     picture.reason = picture.error = picture.next_try_at = picture.detail = None
     if finding.run is not None:
         picture.mode = finding.run.mode
-    judging = None if terms is None else Judging(batch, terms, finding.run, at)
+    judging = None if policy is None else Judging(batch, policy, finding.run, at)
     match image:
         case EmbeddedImage():
             _judge_face(batch, picture, image, finding, judging, at)
         case KnownImage():
             picture.sha256 = image.sha256
-            if not barred(batch, picture, image, finding.limits):
+            if not barred(batch, picture, image, finding.most):
                 # What it is a copy of has gone since it was looked at, and nobody has seen the picture itself.
                 picture.outcome, picture.error, picture.next_try_at = "failed", "a copy of a picture that has gone", at
         case RejectedImage():
@@ -142,7 +147,7 @@ def _judge_face(
 ) -> None:
     picture.sha256, picture.width_px, picture.height_px = image.sha256, image.width_px, image.height_px
     doubt = partial(judging.doubt, picture, image) if judging is not None else lambda: None
-    place = find_place(batch, picture, image, finding.limits, finding.terms, lambda: doubt() is not None)
+    place = find_place(batch, picture, image, finding.most, finding.policy, lambda: doubt() is not None)
     if not place.there:
         if judging is not None:
             judging.confirm(image.ref, picture.performer, place.copy_of)
@@ -156,7 +161,7 @@ def _judge_face(
 
 def judge_waiting(
     tx: Connection,
-    terms: Terms,
+    policy: Policy,
     source: str,
     *,
     run: Run | None = None,
@@ -172,7 +177,7 @@ def judge_waiting(
     performers = waiting_performers(tx, after, most)
     batch = Batch(tx, Known(tx))
     batch.known.lock_faces()
-    judging = Judging(batch, terms, run, utc_text(now))
+    judging = Judging(batch, policy, run, utc_text(now))
     for performer in performers:
         judging.again(performer, done_with=(source,))
     batch.write()

@@ -15,7 +15,7 @@ from enrich.store.acceptance.company import Company
 from enrich.store.acceptance.copies import as_copy, stored_copy
 from enrich.store.acceptance.keeping import Entry, goes_for, grade
 from enrich.store.acceptance.picture import Picture
-from enrich.store.acceptance.terms import Terms
+from enrich.store.acceptance.policy import Policy
 from enrich.store.ledger.rows import Limits
 from enrich.store.ledger.runs import Run
 
@@ -39,19 +39,19 @@ def find_place(
     picture: Picture,
     image: EmbeddedImage,
     limits: Limits,
-    terms: Terms | None,
+    policy: Policy | None,
     is_doubtful: Callable[[], bool],
 ) -> Place:
     """Look for a place; nothing is changed but the picture's row where there is none.
 
-    Without ``terms`` nobody makes room when a limit is reached.
+    Without ``policy`` nobody makes room when a limit is reached.
     """
     known, performer = batch.known, picture.performer
     if known_otherwise(batch, picture, image):
         return Place(there=False, copy_of=copied_face(batch, picture))
     copied = stored_copy(known, performer, image)
     if copied is not None:
-        if _gives_way(batch, picture, image, copied.face, limits, terms):
+        if _gives_way(batch, picture, image, copied.face, limits, policy):
             return Place(instead_of=copied.face, version=copied.how)
         face = copied.face
         said = as_copy(performer, face.face_id, face.source, face.image_url, copied.how)
@@ -60,7 +60,7 @@ def find_place(
     limit = limits.reached(known.faces_of(performer), image.ref.source)
     if limit is None:
         return Place()
-    worse = None if terms is None else _worst(batch, performer, image, limit, terms, is_doubtful)
+    worse = None if policy is None else _worst(batch, performer, image, limit, policy, is_doubtful)
     if worse is None:
         picture.turn_down(limit)
         return Place(there=False)
@@ -106,7 +106,7 @@ def take_away(
 
 
 def _gives_way(
-    batch: Batch, picture: Picture, image: EmbeddedImage, face: Kept, limits: Limits, terms: Terms | None
+    batch: Batch, picture: Picture, image: EmbeddedImage, face: Kept, limits: Limits, policy: Policy | None
 ) -> bool:
     """Whether a stored face gives its place to a better version of its photograph.
 
@@ -119,12 +119,12 @@ def _gives_way(
     if limits.reached(held, image.ref.source) is not None:
         return False
     unconfirmed = batch.known.company(picture.performer, image.model).unconfirmed()
-    trusted = terms is not None and terms.trust(image.ref.source) == "high"
+    trusted = policy is not None and policy.trust(image.ref.source) == "high"
     return trusted or face.face_id not in unconfirmed
 
 
 def _worst(
-    batch: Batch, performer: int, image: EmbeddedImage, limit: Reason, terms: Terms, is_doubtful: Callable[[], bool]
+    batch: Batch, performer: int, image: EmbeddedImage, limit: Reason, policy: Policy, is_doubtful: Callable[[], bool]
 ) -> Kept | None:
     """The face that goes for a new one when a limit is reached; ``None`` if none is worth less.
 
@@ -132,13 +132,13 @@ def _worst(
     """
     source = image.ref.source
     album, company = batch.known.album(performer), batch.known.company(performer, image.model)
-    trusted = terms.trust(source) == "high"
+    trusted = policy.trust(source) == "high"
     may_go = [
         face.face_id
         for face in album.values()
         if face.measured
         and (limit == "total_limit" or face.source == source)
-        and (trusted or terms.trust(face.source) in ("medium", "low"))
+        and (trusted or policy.trust(face.source) in ("medium", "low"))
     ]
     if not may_go:
         return None

@@ -11,7 +11,7 @@ from enrich.store.acceptance.company import Company, Waiting
 from enrich.store.acceptance.copies import as_copy, preferred, stored_copy, waiting_copy
 from enrich.store.acceptance.picture import Picture
 from enrich.store.acceptance.place import fill_place, find_place
-from enrich.store.acceptance.terms import Terms
+from enrich.store.acceptance.policy import Policy
 from enrich.store.ledger.runs import Run
 
 UNCONFIRMED = {"unconfirmed": True}
@@ -20,14 +20,14 @@ UNCONFIRMED = {"unconfirmed": True}
 
 @dataclass(slots=True)
 class Settling:
-    """On which terms faces are judged in a transaction, and how it went.
+    """By which policy faces are judged in a transaction, and how it went.
 
     ``waits``: the picture that has come was made to wait. ``confirmed``: it showed that a face is surely the
     performer's. ``also_taken``, ``taken_away``: faces that had waited.
     """
 
     batch: Batch
-    terms: Terms
+    policy: Policy
     run: Run | None
     at: str
     waits: bool = False
@@ -37,7 +37,7 @@ class Settling:
 
     def confirm(self, image: ImageRef, performer: int, face: int | None) -> None:
         """A picture was turned down as a copy of this face: if its source is believed, the face is surely theirs."""
-        if face is None or self.terms.trust(image.source) != "high":
+        if face is None or self.policy.trust(image.source) != "high":
             return
         company = self._company(performer)
         one = company.unconfirmed().get(face)
@@ -76,8 +76,8 @@ class Settling:
         picture, image = one.picture, one.image
         picture.reason = picture.detail = None
         picture.decided_at = self.at
-        limits = self.terms.limits(image.ref.source)
-        place = find_place(self.batch, picture, image, limits, self.terms, lambda: unconfirmed)
+        limits = self.policy.limits(image.ref.source)
+        place = find_place(self.batch, picture, image, limits, self.policy, lambda: unconfirmed)
         if place.there:
             picture.outcome = "accepted"
             picture.face_id = fill_place(self.batch, place, picture, image, self.run, self.at)
@@ -107,10 +107,10 @@ class Settling:
         self.batch.end_wait(one)
 
     def _company(self, performer: int) -> Company:
-        return self.batch.known.company(performer, self.terms.model)
+        return self.batch.known.company(performer, self.policy.model)
 
     def _trust(self, one: Waiting) -> str | None:
-        return self.terms.trust(one.picture.ref.source)
+        return self.policy.trust(one.picture.ref.source)
 
 
 def make_sure(batch: Batch, company: Company, one: Waiting) -> None:

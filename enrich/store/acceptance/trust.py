@@ -40,12 +40,12 @@ class Judging(Settling):
 
     def objection(self, picture: Picture, image: EmbeddedImage) -> bool:
         """Whether the face may not be taken now; then it waits, and the ledger says why."""
-        trust = self.terms.trust(image.ref.source)
+        trust = self.policy.trust(image.ref.source)
         if trust == "high":
             return False
         company = self._company(picture.performer)
         existing = company.existing()
-        verdict = None if existing is None else nearest(image.vectors, existing, self.terms.rule)
+        verdict = None if existing is None else nearest(image.vectors, existing, self.policy.rule)
         if trust != "low" and verdict is not None and verdict.agrees:
             return False
         if self._waits_as_copy(company, picture, image):
@@ -64,16 +64,16 @@ class Judging(Settling):
 
     def is_waiting(self, picture: Picture) -> bool:
         """Whether a picture is turned down so far, and waits."""
-        waiting = self.batch.known.waiting(picture.performer, self.terms.model)
+        waiting = self.batch.known.waiting(picture.performer, self.policy.model)
         return any(one.picture is picture and not one.unconfirmed for one in waiting)
 
     def doubt(self, picture: Picture, image: EmbeddedImage) -> str | None:
         """For a face that is taken: the ledger's word where it is far from all the others, as JSON."""
         enough = sum(self.batch.known.faces_of(picture.performer).values()) >= ENOUGH_TO_DOUBT
-        if not enough or self.terms.trust(image.ref.source) != "high":
+        if not enough or self.policy.trust(image.ref.source) != "high":
             return None
         existing = self._company(picture.performer).existing()
-        far = None if existing is None else far_from_all(image.vectors, existing, self.terms.rule)
+        far = None if existing is None else far_from_all(image.vectors, existing, self.policy.rule)
         return None if far is None else json.dumps({"suspicious": True, **far.as_detail()})
 
     # --- those that wait ----------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ class Judging(Settling):
 
         ``done_with``: sources of low trust whose pictures of the performer are judged whatever is still to be had.
         """
-        if not self.batch.known.waiting(performer, self.terms.model):
+        if not self.batch.known.waiting(performer, self.policy.model):
             return
         company, forced = self._company(performer), set(done_with)
         self._settle_copies(company)
@@ -103,10 +103,10 @@ class Judging(Settling):
         if existing is None:
             return False
         for _, of_source in _by_source(one for one in company.waiting if one.unconfirmed):
-            groups = grouped([one.image.vectors for one in of_source], self.terms.rule)
+            groups = grouped([one.image.vectors for one in of_source], self.policy.rule)
             for number in sorted(set(groups)):
                 group = [one for one, its in zip(of_source, groups, strict=True) if its == number]
-                if agree_together([one.image.vectors for one in group], existing, self.terms.rule):
+                if agree_together([one.image.vectors for one in group], existing, self.policy.rule):
                     for one in group:
                         make_sure(self.batch, company, one)
                 else:
@@ -136,7 +136,7 @@ class Judging(Settling):
         single = [one for one in company.waiting if self._trust(one) in ("medium", "high") and not one.unconfirmed]
         if existing is None or not single:
             return False
-        verdicts = [nearest(one.image.vectors, existing, self.terms.rule) for one in single]
+        verdicts = [nearest(one.image.vectors, existing, self.policy.rule) for one in single]
         best = min(range(len(single)), key=lambda number: verdicts[number].share)
         if verdicts[best].agrees:
             self._take(company, single[best])
@@ -161,19 +161,19 @@ class Judging(Settling):
 
     def _judge_group(self, company: Company, source: str, group: Sequence[Waiting]) -> bool:
         sure, existing = company.sure_of(source), company.existing()
-        groups = grouped([*(one.image.vectors for one in group), *sure], self.terms.rule)
+        groups = grouped([*(one.image.vectors for one in group), *sure], self.policy.rule)
         first, of_group = dominant(groups), groups[: len(group)]
         members = [one for one, number in zip(group, of_group, strict=True) if number == first]
         new = [one for one in members if not one.unconfirmed]
         stands = bool(new) and (
-            agree_together([one.image.vectors for one in members], existing, self.terms.rule)
+            agree_together([one.image.vectors for one in members], existing, self.policy.rule)
             if existing is not None
             else self._stands_alone(company, members)
         )
         taken = False
         if stands:
             middle = existing if existing is not None else middle_of([one.image.vectors for one in members])
-            for one in sorted(new, key=lambda one: nearest(one.image.vectors, middle, self.terms.rule).share):
+            for one in sorted(new, key=lambda one: nearest(one.image.vectors, middle, self.policy.rule).share):
                 taken |= self._take(company, one, unconfirmed=existing is None)
         reason: Reason = "suspicious_cluster"
         if stands or (new == [] and first is not None):
@@ -195,7 +195,7 @@ class Judging(Settling):
         others = [one.image.vectors for one in company.waiting if one.unconfirmed and one not in members]
         if not may_stand_alone([one.picture.ref.gallery for one in members]):
             return False
-        return not others or agree_together([one.image.vectors for one in members], stacked(others), self.terms.rule)
+        return not others or agree_together([one.image.vectors for one in members], stacked(others), self.policy.rule)
 
 
 def _by_source(waiting: Iterable[Waiting]) -> list[tuple[str, list[Waiting]]]:

@@ -31,7 +31,7 @@ def pictures_of(who: int) -> list[Finding]:
             url, source=chance.choice(SOURCES), performer_id=1 + number % PERFORMERS, quality=chance.randrange(10) / 10,
             gallery=gallery, vectors={"sface": near(0, 0.1, aside=number)},
         )  # fmt: skip
-        found.append(Finding(image=image, limits=LIMITS, terms=on))
+        found.append(Finding(image=image, limits=LIMITS, policy=on))
     return found
 
 
