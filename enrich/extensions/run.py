@@ -23,7 +23,7 @@ from enrich.errors import DATABASE_FAILED, DatabaseTrouble, StoreError
 from enrich.runtime.health import Allowance, verdict
 from enrich.runtime.models import pack_for
 from enrich.spiders.bases.source import SourceSpider, sources_of
-from enrich.store.acceptance.findings import judge_waiting
+from enrich.store.acceptance.decide import judge_waiting
 from enrich.store.acceptance.policy import Policy, policy_of
 from enrich.store.crawl_queries.queries import Library
 from enrich.store.db.backup import copy_database

@@ -23,7 +23,7 @@ from enrich.items import (
     RefusedPerformer,
     RejectedImage,
 )
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.db.linger import Gathering
 from enrich.store.forgetting.forgotten import ForgottenPerformer
 from enrich.store.forgetting.gone import enter_gone

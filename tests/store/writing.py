@@ -12,7 +12,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from enrich.items import EmbeddedImage
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.db.database import database_url
 from enrich.store.db.model_pack import IndexSpec
 from enrich.store.db.writer import Writer

@@ -9,7 +9,7 @@ import numpy as np
 
 from enrich.faces.agreement import Distances
 from enrich.items import FloatArray, ImageRef
-from enrich.store.acceptance.findings import Finding, Sweep, judge_waiting, save_findings
+from enrich.store.acceptance.decide import Finding, Sweep, judge_waiting, save_findings
 from enrich.store.acceptance.policy import Policy, SourcePolicy
 from enrich.store.ledger.rows import Decision, Limits, enter_pending
 

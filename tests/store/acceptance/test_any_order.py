@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from enrich.items import EmbeddedImage, FailedImage, KnownImage, RejectedImage
-from enrich.store.acceptance.findings import Finding, judge_waiting, save_findings
+from enrich.store.acceptance.decide import Finding, judge_waiting, save_findings
 from enrich.store.forgetting.forget import forget_faces
 from enrich.store.ledger.rows import Limits
 from enrich.store.ledger.runs import start_run

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from enrich.items import KnownImage
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.ledger.runs import start_run
 from tests.store.acceptance.judged import ACCEPTED, Judged, near
 from tests.store.acceptance.versions import SAME_IMAGE, detail, kept, look, version

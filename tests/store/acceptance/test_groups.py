@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from enrich.items import FailedImage, RejectedImage
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.crawl_queries.status import status
 from enrich.store.people.merge import absorb
 from tests.store.acceptance.groups import NO_MATCH, gather

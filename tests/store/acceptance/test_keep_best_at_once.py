@@ -7,8 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from enrich.store.acceptance.findings import Finding, save_findings
-from enrich.store.acceptance.keeping import Entry, grade, worth
+from enrich.store.acceptance.decide import Finding, save_findings
+from enrich.store.acceptance.ranking import Entry, grade, worth
 from enrich.store.db.database import database_url
 from enrich.store.db.writer import Writer
 from enrich.store.ledger.rows import Limits

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from enrich.config import default_sources
 from enrich.faces.pack import ModelPack, load_pack
 from enrich.items import EmbeddedImage, ImageRef, Performer
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.acceptance.policy import policy_of
 from enrich.store.db.writer import Writer
 from enrich.store.ledger.rows import Decision, Limits
