@@ -104,14 +104,14 @@ class RunExtension:
         settings = crawler.settings
         data_dir = Path(settings["DATA_DIR"])
         pack = pack_for(settings)
-        sources = sources_of(settings)
+        sources = sources_of(settings).override(max_faces={spider.name: spider.source.max_faces})
         extension = cls(
             crawler,
             spider,
             database_url(data_dir, settings.get("DATABASE_URL")),
             data_dir / "index",
             [IndexSpec(recogniser.name, recogniser.dim, pack.fingerprint) for recogniser in pack.recognisers],
-            policy_of(pack, sources, crawled=spider.source),
+            policy_of(pack, sources),
             timedelta(days=settings.getfloat("REFRESH_DAYS")),
             Places(
                 data_dir=data_dir,

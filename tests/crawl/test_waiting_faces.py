@@ -55,11 +55,12 @@ def finished(scrapy: Scrapy, *arguments: str) -> None:
     assert (done.code, done.lines) == (0, []), done.err[-3000:]
 
 
-def test_a_crawls_own_max_faces_holds_for_a_group_that_stands_alone(no_faces_yet: Scrapy) -> None:
+def test_the_limit_of_an_argument_holds_for_faces_that_had_waited(no_faces_yet: Scrapy) -> None:
     scrapy = no_faces_yet
-    finished(scrapy, "pornpics", "-a", "mode=url", "-a", "max_faces=1")
-    found = ledger.rows(scrapy.data_dir, "SELECT performer_id, count(*) FROM faces GROUP BY performer_id")
-    assert {row[1] for row in found} == {1}
+    for source, mode in (("pornpics", "url"), ("elitebabes", "url"), ("stashdb", None)):
+        finished(scrapy, source, "-a", "max_faces=1", *(() if mode is None else ("-a", f"mode={mode}")))
+        by_performer = f"SELECT count(*) FROM faces WHERE source_endpoint = '{source}' GROUP BY performer_id"
+        assert {row[0] for row in ledger.rows(scrapy.data_dir, by_performer)} == {1}, source
 
 
 @pytest.mark.soak

@@ -44,9 +44,8 @@ class Finding:
     retry_after: timedelta | None = None
     now: datetime | None = None
 
-    @property
-    def most(self) -> Limits:
-        """The limits that hold for the picture."""
+    def limits_of_source(self) -> Limits:
+        """How many faces the picture's source may give."""
         return self.limits if self.policy is None else self.policy.limits(self.image.ref.source)
 
 
@@ -108,7 +107,7 @@ def _judge(work: UnitOfWork, finding: Finding, at: str) -> Decision:
             _judge_face(work, picture, image, finding, judging, at)
         case KnownImage():
             picture.sha256 = image.sha256
-            if not barred(work, picture, image, finding.most):
+            if not barred(work, picture, image, finding.limits_of_source()):
                 # What it is a copy of has gone since it was looked at, and nobody has seen the picture itself.
                 picture.outcome, picture.error, picture.next_try_at = "failed", "a copy of a picture that has gone", at
         case RejectedImage():
@@ -146,7 +145,7 @@ def _judge_face(
 ) -> None:
     picture.sha256, picture.width_px, picture.height_px = image.sha256, image.width_px, image.height_px
     doubt = partial(judging.doubt, picture, image) if judging is not None else lambda: None
-    slot = find_slot(work, picture, image, finding.most, finding.policy, lambda: doubt() is not None)
+    slot = find_slot(work, picture, image, finding.limits_of_source(), finding.policy, lambda: doubt() is not None)
     if not slot.there:
         if judging is not None:
             judging.confirm(image.ref, picture.performer, slot.copy_of)

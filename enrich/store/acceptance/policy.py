@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from enrich.config import Source, Sources, TrustLevel
+from enrich.config import Sources, TrustLevel
 from enrich.faces.agreement import Rule
 from enrich.faces.pack import ModelPack
 from enrich.store.ledger.rows import NO_LIMITS, Limits
@@ -42,9 +42,8 @@ class Policy:
         return NO_LIMITS if found is None else found.limits
 
 
-def policy_of(pack: ModelPack, sources: Sources, crawled: Source | None = None) -> Policy:
-    """What a crawl with this pack and these sources judges by. ``crawled``: its own source, with its arguments."""
-    of_all = {**sources.sources, **({crawled.name: crawled} if crawled is not None else {})}
+def policy_of(pack: ModelPack, sources: Sources) -> Policy:
+    """What a crawl with this pack and these sources judges by."""
     return Policy(
         model=pack.fingerprint,
         rule={recogniser.name: recogniser.distances for recogniser in pack.recognisers},
@@ -52,6 +51,6 @@ def policy_of(pack: ModelPack, sources: Sources, crawled: Source | None = None) 
             name: SourcePolicy(
                 source.trust_level, Limits(source=source.max_faces, total=sources.max_faces_per_performer)
             )
-            for name, source in of_all.items()
+            for name, source in sources.sources.items()
         },
     )
