@@ -20,7 +20,7 @@ import voyager
 from sqlalchemy import Connection, Engine, event
 
 from enrich.items import EmbeddedImage, Face, FloatArray, ImageRef, Performer
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.db.database import WRITE_CACHE_KIB, database_url, open_database, write
 from enrich.store.db.model_pack import bind_model
 from enrich.store.db.writer import Writer

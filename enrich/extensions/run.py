@@ -20,12 +20,11 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, NotConfigured
 
 from enrich.errors import DATABASE_FAILED, DatabaseTrouble, StoreError
-from enrich.pipelines.agree import terms_of
 from enrich.runtime.health import Allowance, verdict
 from enrich.runtime.models import pack_for
 from enrich.spiders.bases.source import SourceSpider, sources_of
-from enrich.store.acceptance.findings import judge_waiting
-from enrich.store.acceptance.terms import Terms
+from enrich.store.acceptance.decide import judge_waiting
+from enrich.store.acceptance.policy import Policy, policy_of
 from enrich.store.crawl_queries.queries import Library
 from enrich.store.db.backup import copy_database
 from enrich.store.db.database import database_url, snapshot
@@ -58,7 +57,7 @@ class RunExtension:
         url: str,
         index_dir: Path,
         specs: Sequence[IndexSpec],
-        terms: Terms,
+        policy: Policy,
         refresh_after: timedelta,
         places: Places,
         allowance: Allowance,
@@ -68,7 +67,7 @@ class RunExtension:
         self.spider = spider
         self.index_dir = index_dir
         self.specs = specs
-        self.terms = terms
+        self.policy = policy
         self.priorities = places.priorities
         self.jobs_dir = places.jobs_dir.absolute()
         self.allowance = allowance
@@ -88,7 +87,7 @@ class RunExtension:
             self._finish_forgetting(places)
         self.library = Library(
             self.writer.engine,
-            limits=terms.limits(spider.name),
+            limits=policy.limits(spider.name),
             refresh_after=refresh_after,
             priorities=self.priorities,
         )
@@ -112,7 +111,7 @@ class RunExtension:
             database_url(data_dir, settings.get("DATABASE_URL")),
             data_dir / "index",
             [IndexSpec(recogniser.name, recogniser.dim, pack.fingerprint) for recogniser in pack.recognisers],
-            terms_of(pack, sources),
+            policy_of(pack, sources),
             timedelta(days=settings.getfloat("REFRESH_DAYS")),
             Places(
                 data_dir=data_dir,
@@ -187,7 +186,7 @@ class RunExtension:
             return
         after: int | None = 0
         while after is not None:
-            sweep = partial(judge_waiting, terms=self.terms, source=self.spider.name, run=self.run, after=after)
+            sweep = partial(judge_waiting, policy=self.policy, source=self.spider.name, run=self.run, after=after)
             done = self.writer.submit(sweep).result()
             for name, number in ((TAKEN_LATER, done.taken), (TAKEN_AWAY, done.taken_away), (REPLACED, done.replaced)):
                 if number:

@@ -8,28 +8,19 @@ be called from any thread while a FaceDetectorYN may not. SCRFD is in ``scrfd.py
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from enrich.faces.graph import any_size
+from enrich.faces.detections import Detections, Detector, cells_at, open_graph
 from enrich.faces.measures import yaw_deg
 from enrich.faces.pack import ModelPack
-from enrich.faces.running import Session
-from enrich.faces.sessions import CPU, open_session
+from enrich.faces.scrfd import Scrfd
 from enrich.items import FloatArray, Uint8Array
-
-if TYPE_CHECKING:
-    from enrich.faces.scrfd import Scrfd
 
 YUNET_STRIDES_PX: Final = (8, 16, 32)
 YUNET_NMS_OVERLAP: Final = 0.3
-STEP_PX: Final = 32
-"""The largest stride of both kinds of detector, which the sides of a canvas are multiples of."""
 HALF: Final = 0.5
 """How much of the canvas the picture fills at the second look of a detector that has one canvas only."""
 TURNED_DEG: Final = 25
@@ -46,34 +37,6 @@ SMALLEST_FACE_PX: Final = 80
 HALVED_BELOW: Final = 0.5
 """Pictures are halved until the rest of the way is no shorter than this, from where bilinear reads every pixel. OpenCV
 halves by area six times as fast as it scales by area to any other size."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Detections:
-    """n faces, all float32: ``boxes_px`` (n, 4) as x1 y1 x2 y2, ``landmarks_px`` (n, 5, 2), ``scores`` (n,)."""
-
-    boxes_px: FloatArray
-    landmarks_px: FloatArray
-    scores: FloatArray
-
-    @property
-    def best(self) -> float:
-        """The highest score, 0 without a face."""
-        return float(self.scores.max(initial=0.0))
-
-
-class Detector(Protocol):
-    """Finds faces on a canvas whose longer side is one of ``sizes_px``, which rise. May be called from several threads.
-
-    The other side may be shorter: any multiple of ``step_px``. Time goes with the area.
-    """
-
-    sizes_px: tuple[int, ...]
-    step_px: int
-
-    def find(self, canvas: Uint8Array) -> Detections:
-        """Return the faces on ``canvas``, uint8 (height, width, 3) RGB, in canvas pixels."""
-        ...
 
 
 def find_faces(
@@ -200,37 +163,5 @@ class YuNet:
 
 def open_detector(pack: ModelPack, providers: Sequence[str], threads: int) -> YuNet | Scrfd:
     """Return the pack's detector, ready to run. Raises ModelError."""
-    from enrich.faces.scrfd import Scrfd
-
     kinds: dict[str, type[YuNet | Scrfd]] = {"yunet": YuNet, "scrfd": Scrfd}
     return kinds[pack.detector.kind](pack, providers, threads)
-
-
-def open_graph(pack: ModelPack, providers: Sequence[str], threads: int) -> tuple[Session, int]:
-    """Return the session of the pack's detector and its ``step_px``. Raises ModelError.
-
-    On a processor a canvas ends where the picture does. An accelerator is shown squares: it makes itself ready for
-    each shape anew, and has the time. So is a graph that is tied to its one size, and where the pack wants it.
-    """
-    path, sizes = pack.path(pack.detector), pack.detector.sizes_px
-    may_end = providers[0] == CPU and not pack.detector.square_canvas
-    if len(sizes) > 1:
-        return open_session(any_size(path), path, providers, threads), STEP_PX if may_end else sizes[-1]
-    untied = _untied(path, threads) if may_end else None
-    return (untied, STEP_PX) if untied else (open_session(path, path, providers, threads), sizes[-1])
-
-
-def _untied(path: Path, threads: int) -> Session | None:
-    """A session of a graph made for one size that has shown that it runs at others."""
-    try:
-        session = open_session(any_size(path), path, [CPU], threads)
-        session.run(None, {session.get_inputs()[0].name: np.zeros((1, 3, STEP_PX, 2 * STEP_PX), dtype=np.float32)})
-    except Exception:  # noqa: BLE001  # onnxruntime's have no public base class; what ails a file shows below
-        return None
-    return session
-
-
-def cells_at(places: npt.NDArray[np.intp], columns: int) -> FloatArray:
-    """Column and row, float32 (n, 2), of the cells at ``places`` in the reading order of a grid."""
-    rows, within = np.divmod(places, columns)
-    return np.stack([within, rows], axis=-1).astype(np.float32)

@@ -15,7 +15,8 @@ import numpy as np
 from enrich.errors import ModelError
 from enrich.faces.align import CROP_PX, align
 from enrich.faces.decode import MAX_PIXELS, ImageTooLargeError, ImageTooSmallError, NotAnImageError, decode
-from enrich.faces.detector import SMALLEST_FACE_PX, Detections, Detector, find_faces, open_detector
+from enrich.faces.detections import Detections, Detector
+from enrich.faces.detector import SMALLEST_FACE_PX, find_faces, open_detector
 from enrich.faces.embedder import open_embedders, unit
 from enrich.faces.hashes import crop_hash, picture_hash
 from enrich.faces.measures import pitch_deg, roll_deg, sharpness_and_exposure, visible_share, yaw_deg

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class Match:
     """How much two faces are versions of one photograph: bits in which their hashes differ, cosine similarity."""
 
     reason: Literal["duplicate_image", "duplicate_face"]
@@ -22,9 +22,9 @@ class Likeness:
 
 
 VERSIONS: Final = (
-    Likeness("duplicate_image", picture_bits=4, crop_bits=64, similarity=0.9),  # saved or scaled otherwise
-    Likeness("duplicate_face", picture_bits=10, crop_bits=6, similarity=0.985),  # a little cut off, or added
-    Likeness("duplicate_face", picture_bits=64, crop_bits=4, similarity=0.995),  # more of it, if the crop is the same
+    Match("duplicate_image", picture_bits=4, crop_bits=64, similarity=0.9),  # saved or scaled otherwise
+    Match("duplicate_face", picture_bits=10, crop_bits=6, similarity=0.985),  # a little cut off, or added
+    Match("duplicate_face", picture_bits=64, crop_bits=4, similarity=0.995),  # more of it, if the crop is the same
 )
 """What two versions of one photograph reach: so many bits at most, and at least so similar by every recogniser.
 
@@ -37,7 +37,7 @@ _MOST_PICTURE_BITS: Final = max(one.picture_bits for one in VERSIONS if one.pict
 _MOST_CROP_BITS: Final = max(one.crop_bits for one in VERSIONS if one.crop_bits < _ANY_BITS)
 
 
-class Look:
+class Hashes:
     """What a picture and the aligned crop of its face look like: their hashes."""
 
     __slots__ = ("crop", "picture")
@@ -46,7 +46,7 @@ class Look:
         self.picture = int(picture_hash, 16)
         self.crop = int(crop_hash, 16)
 
-    def near(self, others: Iterable[tuple[Look | None, T]]) -> list[tuple[Look, T]]:
+    def near(self, others: Iterable[tuple[Hashes | None, T]]) -> list[tuple[Hashes, T]]:
         """Those that may be versions of the same photograph; a quick look, which few pass that are none."""
         picture, crop = self.picture, self.crop
         return [
@@ -59,18 +59,18 @@ class Look:
             )
         ]
 
-    def likeness(self, other: Look, similarity: float) -> Likeness | None:
+    def match(self, other: Hashes, similarity: float) -> Match | None:
         """How the two are versions of one photograph, if they are, by the similarity of their faces."""
         picture, crop = (self.picture ^ other.picture).bit_count(), (self.crop ^ other.crop).bit_count()
         for one in VERSIONS:
             if picture <= one.picture_bits and crop <= one.crop_bits and similarity >= one.similarity:
-                return Likeness(one.reason, picture, crop, similarity)
+                return Match(one.reason, picture, crop, similarity)
         return None
 
 
-def look_of(picture_hash: str | None, crop_hash: str | None) -> Look | None:
+def hashes_of(picture_hash: str | None, crop_hash: str | None) -> Hashes | None:
     """The look of a face by its hashes; ``None`` where there are none: it was stored before they were made."""
-    return None if picture_hash is None or crop_hash is None else Look(picture_hash, crop_hash)
+    return None if picture_hash is None or crop_hash is None else Hashes(picture_hash, crop_hash)
 
 
 def similarity(one: Mapping[str, FloatArray], other: Mapping[str, FloatArray]) -> float:

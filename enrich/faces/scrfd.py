@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from enrich.errors import ModelError
-from enrich.faces.detector import Detections, cells_at, open_graph
+from enrich.faces.detections import Detections, cells_at, open_graph
 from enrich.faces.pack import DetectorSpec, ModelPack
 from enrich.items import FloatArray, Uint8Array
 

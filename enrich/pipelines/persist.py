@@ -23,7 +23,7 @@ from enrich.items import (
     RefusedPerformer,
     RejectedImage,
 )
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.db.linger import Gathering
 from enrich.store.forgetting.forgotten import ForgottenPerformer
 from enrich.store.forgetting.gone import enter_gone
@@ -124,7 +124,7 @@ class PersistStage:
 
     async def _image(self, item: Found) -> Decision:
         await self.gathering.wait()
-        finding = Finding(image=item, terms=self.store.terms, run=self.store.run)
+        finding = Finding(image=item, policy=self.store.policy, run=self.store.run)
         try:
             return await self._written(self.store.writer.submit_piece(save_findings, finding))
         except OrphanImage as error:

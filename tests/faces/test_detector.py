@@ -13,7 +13,8 @@ import pytest
 
 from enrich.errors import ModelError
 from enrich.faces.decode import decode
-from enrich.faces.detector import Detections, YuNet, find_faces
+from enrich.faces.detections import Detections
+from enrich.faces.detector import YuNet, find_faces
 from enrich.faces.engine import FaceEngine
 from enrich.faces.graph import any_size
 from enrich.faces.measures import yaw_deg

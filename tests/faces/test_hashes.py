@@ -19,7 +19,7 @@ from enrich.demo.trouble import good_drawing
 from enrich.demo.world import build_world
 from enrich.faces.engine import FaceEngine
 from enrich.faces.hashes import crop_hash, picture_hash
-from enrich.faces.near_duplicates import VERSIONS, Likeness, Look, look_of, similarity
+from enrich.faces.near_duplicates import VERSIONS, Hashes, Match, hashes_of, similarity
 from enrich.items import DetectedImage, FloatArray, Image, Uint8Array
 
 Saved = Callable[[Uint8Array], bytes]
@@ -50,18 +50,18 @@ VERSIONS_OF: Mapping[str, Saved] = {
 class Seen:
     """What becomes of a picture's largest face."""
 
-    look: Look
+    look: Hashes
     vectors: Mapping[str, FloatArray]
 
-    def likeness(self, other: Seen) -> Likeness | None:
-        return self.look.likeness(other.look, similarity(self.vectors, other.vectors))
+    def likeness(self, other: Seen) -> Match | None:
+        return self.look.match(other.look, similarity(self.vectors, other.vectors))
 
 
 def seen(engine: FaceEngine, image: Callable[[bytes], Image], body: bytes) -> Seen:
     found = engine.analyse(image(body))
     assert isinstance(found, DetectedImage)
     face = max(found.faces, key=lambda face: face.size_px)
-    look = look_of(found.picture_hash, face.crop_hash)
+    look = hashes_of(found.picture_hash, face.crop_hash)
     assert look is not None
     return Seen(look, {name: vectors[0] for name, vectors in engine.embed([face.crop]).items()})
 
@@ -148,9 +148,9 @@ def test_a_little_cut_off_is_known_again_by_the_face(zoo_engine: FaceEngine, ima
 
 def test_the_face_has_to_be_the_same_too() -> None:
     """Equal hashes alone are no proof: of two people before the same wall, small."""
-    look, likeness = Look("0" * 16, "f" * 16), None
+    look, likeness = Hashes("0" * 16, "f" * 16), None
     for distance in (0.2, 0.05):
-        likeness = look.likeness(look, 1 - distance)
+        likeness = look.match(look, 1 - distance)
         assert (likeness is None) == (distance == 0.2)
     assert likeness == replace(VERSIONS[0], picture_bits=0, crop_bits=0, similarity=0.95)
 

@@ -14,7 +14,8 @@ from enrich.demo.pictures import Studio
 from enrich.demo.world import build_world
 from enrich.errors import ModelError
 from enrich.faces.decode import decode
-from enrich.faces.detector import Detections, Detector, find_faces
+from enrich.faces.detections import Detections, Detector
+from enrich.faces.detector import find_faces
 from enrich.faces.engine import FaceEngine
 from enrich.faces.measures import yaw_deg
 from enrich.faces.pack import ModelPack, sha256_of

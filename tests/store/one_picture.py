@@ -1,4 +1,4 @@
-"""Writes what became of one picture; ``enrich.store.acceptance.findings`` does the same for many at a time."""
+"""Writes what became of one picture; ``enrich.store.acceptance.decide`` does the same for many at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from enrich.errors import StoreError
 from enrich.items import EmbeddedImage, FailedImage, RejectedImage
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.ledger.rows import Decision, Limits
 from enrich.store.ledger.runs import Run
 

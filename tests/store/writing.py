@@ -12,7 +12,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from enrich.items import EmbeddedImage
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.db.database import database_url
 from enrich.store.db.model_pack import IndexSpec
 from enrich.store.db.writer import Writer
@@ -113,7 +113,7 @@ def write_of_trust(folder: Path, source: str, performers: int) -> list[Told]:
         for name, vector in faces.items():
             url = f"https://{source}.example/{performer}/{name}.jpg"
             image = store.image(url, source=source, performer_id=performer, vectors={"sface": vector})
-            waiting.append((image, writer.submit_piece(save_findings, Finding(image=image, terms=terms()))))
+            waiting.append((image, writer.submit_piece(save_findings, Finding(image=image, policy=terms()))))
         told += [_told(*one) for one in waiting]
     writer.release()
     return told

@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from enrich.errors import StoreError
 from enrich.items import ImageRef, Lookup, Mode, Performer, Reason
-from enrich.store.acceptance.known import HELD
+from enrich.store.acceptance.identity_map import HELD
 from enrich.store.crawl_queries.due import candidates, due_performers, due_pictures, owners_of_due_pictures
 from enrich.store.db.database import utc_text
 from enrich.store.db.prepared import Prepared

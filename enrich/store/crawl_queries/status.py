@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, func, select
 
-from enrich.store.acceptance.waiting import standings
+from enrich.store.acceptance.candidates import standings
 from enrich.store.db.database import snapshot
 from enrich.store.db.model_pack import index_specs
 from enrich.store.db.schema import external_urls, faces, images, lookups, performers, runs, scrape_progress

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from enrich.errors import StoreError
-from enrich.store.acceptance.copies import pictures_copying
+from enrich.store.acceptance.duplicates import pictures_copying
 from enrich.store.db.database import utc_text
 from enrich.store.db.schema import (
     aliases,

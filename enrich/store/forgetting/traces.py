@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from enrich.identity import host_of, identify
-from enrich.store.acceptance.copies import COPY_REASONS
+from enrich.store.acceptance.duplicates import COPY_REASONS
 from enrich.store.db.schema import (
     aliases,
     external_urls,

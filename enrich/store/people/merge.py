@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, FromClause, and_, case, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from enrich.store.acceptance.merged import settle_versions
+from enrich.store.acceptance.merge_faces import settle_versions
 from enrich.store.db.schema import (
     aliases,
     candidates,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, sele
 from sqlalchemy.sql.elements import ColumnElement
 
 from enrich.items import Face, FloatArray, ImageRef
-from enrich.store.acceptance.company import measures_of
+from enrich.store.acceptance.performer_faces import measures_of
 from enrich.store.db.database import utc_in, utc_text
 from enrich.store.db.model_pack import index_specs
 from enrich.store.db.schema import face_details, faces, new_embeddings, performers, reembedded

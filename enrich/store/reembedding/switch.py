@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, Select, and_, delete, exists, func, i
 from sqlalchemy.engine import make_url
 
 from enrich.errors import StoreError
-from enrich.store.acceptance.copies import pictures_copying
-from enrich.store.acceptance.waiting import FOUND, fetch_waiting_anew, renew_unconfirmed
+from enrich.store.acceptance.candidates import FOUND, fetch_waiting_anew, renew_unconfirmed
+from enrich.store.acceptance.duplicates import pictures_copying
 from enrich.store.db.backup import back_up
 from enrich.store.db.database import sqlite_path, utc_text, write
 from enrich.store.db.model_pack import IndexSpec, bind_model, database_id, index_specs

@@ -9,8 +9,8 @@ import numpy as np
 
 from enrich.faces.agreement import Distances
 from enrich.items import FloatArray, ImageRef
-from enrich.store.acceptance.findings import Finding, Sweep, judge_waiting, save_findings
-from enrich.store.acceptance.terms import SourceTerms, Terms
+from enrich.store.acceptance.decide import Finding, Sweep, judge_waiting, save_findings
+from enrich.store.acceptance.policy import Policy, SourcePolicy
 from enrich.store.ledger.rows import Decision, Limits, enter_pending
 
 RULE = {"sface": Distances(match={1: 0.34, 2: 0.36, 4: 0.38}, far=0.45)}
@@ -22,13 +22,13 @@ DIM = 16
 ACCEPTED = ("accepted", None)
 
 
-def terms(limits: Limits | None = None, **trust: Any) -> Terms:
-    """Terms with the shipped trust levels, or others."""
+def terms(limits: Limits | None = None, **trust: Any) -> Policy:
+    """Policy with the shipped trust levels, or others."""
     levels = {**TRUST, **trust}
-    return Terms(
+    return Policy(
         model="pack-1",
         rule=RULE,
-        sources={name: SourceTerms(level, limits or Limits()) for name, level in levels.items()},
+        sources={name: SourcePolicy(level, limits or Limits()) for name, level in levels.items()},
     )
 
 
@@ -47,7 +47,7 @@ def near(person: int, distance: float = 0.0, *, aside: int = 0) -> FloatArray:
 class Judged:
     """Writes faces of one performer, on terms, each in a transaction of its own."""
 
-    def __init__(self, store: Any, on: Terms | None = None, performer: int = 1) -> None:
+    def __init__(self, store: Any, on: Policy | None = None, performer: int = 1) -> None:
         self.store = store
         self.terms = on or terms()
         self.performer = performer
@@ -60,7 +60,7 @@ class Judged:
             f"https://{source}.example/{name}.jpg", body=body or f"{source} {name}", vectors={"sface": vector},
             source=source, performer_id=self.performer, **said,
         )  # fmt: skip
-        return Finding(image=image, limits=limits, terms=self.terms, run=self.run)
+        return Finding(image=image, limits=limits, policy=self.terms, run=self.run)
 
     def face(self, source: str, name: str, vector: FloatArray, **said: Any) -> Decision:
         (decision,) = self.store.do(save_findings, [self.finding(source, name, vector, **said)])

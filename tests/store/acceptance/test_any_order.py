@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from enrich.items import EmbeddedImage, FailedImage, KnownImage, RejectedImage
-from enrich.store.acceptance.findings import Finding, judge_waiting, save_findings
+from enrich.store.acceptance.decide import Finding, judge_waiting, save_findings
 from enrich.store.forgetting.forget import forget_faces
 from enrich.store.ledger.rows import Limits
 from enrich.store.ledger.runs import start_run
@@ -99,7 +99,7 @@ class Chance:
                 known = KnownImage(ref=ref, sha256=given.image.sha256)
                 failed, rejected = FailedImage(ref=ref, error="HTTP 503"), RejectedImage(ref=ref, reason="no_face")
                 image = chance.choice((known, failed, rejected))
-                store.do(save_findings, [Finding(image=image, limits=LIMITS, terms=given.terms, run=given.run)])
+                store.do(save_findings, [Finding(image=image, limits=LIMITS, policy=given.policy, run=given.run)])
             case "pending":
                 performer = chance.choice(list(self.judged))
                 names = (f"{WHO[performer]} {chance.randrange(PHOTOGRAPHS)} {number}" for number in range(3))

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from enrich.faces.near_duplicates import VERSIONS
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.db.database import open_database
 from tests.store.acceptance.judged import Judged, near
 from tests.store.acceptance.versions import detail, look, version

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from enrich.items import KnownImage
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.ledger.runs import start_run
 from tests.store.acceptance.judged import ACCEPTED, Judged, near
 from tests.store.acceptance.versions import SAME_IMAGE, detail, kept, look, version
@@ -32,7 +32,7 @@ def test_a_believed_source_that_has_the_picture_too_confirms_it(judged: Judged, 
     if how == "known bytes":
         image = judged.finding("stashdb", "given", near(0), body="a").image
         known = KnownImage(ref=image.ref, sha256=image.sha256)
-        (decision,) = judged.store.do(save_findings, [Finding(image=known, terms=judged.terms)])
+        (decision,) = judged.store.do(save_findings, [Finding(image=known, policy=judged.terms)])
     else:
         said: Any = {"body": "a"} if how == "equal bytes" else {"quality": 0.9 if how == "better version" else 0.3}
         decision = version(judged, "stashdb", "given", **said)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from enrich.items import FailedImage, RejectedImage
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.crawl_queries.status import status
 from enrich.store.people.merge import absorb
 from tests.store.acceptance.groups import NO_MATCH, gather
@@ -35,7 +35,7 @@ def test_the_last_picture_may_end_otherwise(judged: Judged, last: str) -> None:
     assert judged.ledger()["a"] == CLUSTER
     ref = judged.store.ref("https://pornpics.example/z.jpg", source="pornpics", performer_id=1)
     image = RejectedImage(ref=ref, reason="no_face") if last == "rejected" else FailedImage(ref=ref, error="HTTP 503")
-    (decision,) = judged.store.do(save_findings, [Finding(image=image, terms=judged.terms)])
+    (decision,) = judged.store.do(save_findings, [Finding(image=image, policy=judged.terms)])
     assert (decision.outcome, decision.also_taken) == (last, 2)
     assert judged.ledger()["a"] == judged.ledger()["b"] == ACCEPTED
 

@@ -7,8 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from enrich.store.acceptance.findings import Finding, save_findings
-from enrich.store.acceptance.keeping import Entry, grade, worth
+from enrich.store.acceptance.decide import Finding, save_findings
+from enrich.store.acceptance.ranking import Entry, grade, worth
 from enrich.store.db.database import database_url
 from enrich.store.db.writer import Writer
 from enrich.store.ledger.rows import Limits
@@ -31,7 +31,7 @@ def pictures_of(who: int) -> list[Finding]:
             url, source=chance.choice(SOURCES), performer_id=1 + number % PERFORMERS, quality=chance.randrange(10) / 10,
             gallery=gallery, vectors={"sface": near(0, 0.1, aside=number)},
         )  # fmt: skip
-        found.append(Finding(image=image, limits=LIMITS, terms=on))
+        found.append(Finding(image=image, limits=LIMITS, policy=on))
     return found
 
 

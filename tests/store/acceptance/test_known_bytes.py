@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from enrich.items import KnownImage
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.crawl_queries.queries import Library
 from enrich.store.forgetting.forget import forget_faces, forget_performers
 from enrich.store.ledger.rows import Decision

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from enrich.store.acceptance.findings import save_findings
+from enrich.store.acceptance.decide import save_findings
 from enrich.store.ledger.rows import Limits
 from enrich.store.ledger.runs import start_run
 from tests.store.acceptance.judged import Judged, near, terms

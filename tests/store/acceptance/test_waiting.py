@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from enrich.store.acceptance.company import waiting_performers
+from enrich.store.acceptance.performer_faces import waiting_performers
 from enrich.store.crawl_queries.status import status
 from enrich.store.ledger.rows import Limits
 from enrich.store.ledger.runs import start_run

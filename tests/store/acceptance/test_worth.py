@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from enrich.store.acceptance.keeping import LEAST_SESSION_GRADE, Entry, goes_for, grade, worth
+from enrich.store.acceptance.ranking import LEAST_SESSION_GRADE, Entry, goes_for, grade, worth
 
 
 def test_quality_counts_in_tenths() -> None:

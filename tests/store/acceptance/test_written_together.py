@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 
 from enrich.errors import StoreError
 from enrich.items import FailedImage, KnownImage, RejectedImage
-from enrich.store.acceptance.findings import Finding, save_findings
-from enrich.store.acceptance.known import AT_ONCE
+from enrich.store.acceptance.decide import Finding, save_findings
+from enrich.store.acceptance.identity_map import AT_ONCE
 from enrich.store.ledger.rows import Limits, OrphanImage
 from enrich.store.ledger.runs import start_run
 from tests.store.conftest import Store

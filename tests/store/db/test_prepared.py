@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from enrich.store.acceptance import batch, known
+from enrich.store.acceptance import identity_map, unit_of_work
 from enrich.store.crawl_queries import queries as library
 from enrich.store.db import model_pack as models
 from enrich.store.db.database import reader, write
@@ -84,7 +84,7 @@ def test_a_name_that_is_not_in_the_statement_or_not_among_the_names_is_a_mistake
 
 
 def every_statement() -> list[Any]:
-    modules = (batch, known, ledger, library, models, runs, vectors)
+    modules = (unit_of_work, identity_map, ledger, library, models, runs, vectors)
     found = {name: value for one in modules for name, value in vars(one).items() if isinstance(value, Prepared)}
     return [pytest.param(value, id=name) for name, value in sorted(found.items())]
 
@@ -100,5 +100,5 @@ def test_postgresql_gets_its_own_form_of_every_statement(statement: Prepared) ->
 
 
 def test_a_database_with_several_writers_locks_the_faces_before_it_counts_them() -> None:
-    (sql, _) = known._LAST_FACE.compiled(postgresql.dialect())
+    (sql, _) = identity_map._LAST_FACE.compiled(postgresql.dialect())
     assert sql.endswith("FOR UPDATE")

@@ -12,7 +12,7 @@ FACES = """
 import sys
 from pathlib import Path
 from enrich.store.db.database import database_url
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.ledger.rows import Limits
 from enrich.store.db.writer import Writer
 from tests.store.conftest import Store

@@ -14,14 +14,13 @@ from sqlalchemy import Connection
 
 from enrich.errors import StoreError
 from enrich.items import EmbeddedImage, FailedImage, KnownImage, RejectedImage
-from enrich.store.acceptance.barred import barred, copied_face
-from enrich.store.acceptance.batch import Batch
-from enrich.store.acceptance.company import waiting_performers
-from enrich.store.acceptance.known import Known
+from enrich.store.acceptance.identity_map import IdentityMap
+from enrich.store.acceptance.performer_faces import waiting_performers
 from enrich.store.acceptance.picture import Picture
-from enrich.store.acceptance.place import fill_place, find_place
-from enrich.store.acceptance.terms import Terms
+from enrich.store.acceptance.policy import Policy
+from enrich.store.acceptance.slots import barred, copied_face, fill_slot, find_slot
 from enrich.store.acceptance.trust import Judging
+from enrich.store.acceptance.unit_of_work import UnitOfWork
 from enrich.store.db.database import utc_in, utc_text
 from enrich.store.index.vectors import NORM_TOLERANCE
 from enrich.store.ledger.rows import LONGEST_RETRY_SECONDS, NO_LIMITS, Decision, Limits, retry_seconds
@@ -34,21 +33,20 @@ _FLOAT32 = np.dtype(np.float32)
 class Finding:
     """What was found out about a picture: its face, that it is a copy, why it is left out, or why it could not be had.
 
-    ``run``: in which crawl. ``terms``: on which faces are taken, with the limits of their sources; without them every
-    face is, within ``limits``. ``retry_after``: a failed picture is not tried again before. ``now``: in place of the
-    clock.
+    ``run``: in which crawl. ``policy``: by what faces are accepted; without one every face is, within ``limits``.
+    ``retry_after``: a failed picture is not tried again before. ``now``: in place of the clock.
     """
 
     image: EmbeddedImage | KnownImage | RejectedImage | FailedImage
+    policy: Policy | None = None
     limits: Limits = NO_LIMITS
-    terms: Terms | None = None
     run: Run | None = None
     retry_after: timedelta | None = None
     now: datetime | None = None
 
     def limits_of_source(self) -> Limits:
         """How many faces the picture's source may give."""
-        return self.limits if self.terms is None else self.terms.limits(self.image.ref.source)
+        return self.limits if self.policy is None else self.policy.limits(self.image.ref.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,49 +65,49 @@ def save_findings(tx: Connection, findings: Sequence[Finding]) -> list[Decision 
     Errors: OrphanImage for an unknown performer, StoreError for vectors of another model than the database's or that
     are no unit vectors. Limits are counted in this transaction, so they hold whatever other processes write.
     """
-    known = Known(tx)
-    known.look_up(finding.image for finding in findings)
-    batch = Batch(tx, known)
+    loaded = IdentityMap(tx)
+    loaded.look_up(finding.image for finding in findings)
+    work = UnitOfWork(tx, loaded)
     clock = utc_text()
     told: list[Decision | StoreError] = []
     for finding in findings:
         try:
-            told.append(_judge(batch, finding, utc_text(finding.now) if finding.now else clock))
+            told.append(_judge(work, finding, utc_text(finding.now) if finding.now else clock))
         except StoreError as error:
             told.append(error)
-    batch.write()
+    work.write()
     return told
 
 
-def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
-    image, known, terms = finding.image, batch.known, finding.terms
-    performer = known.owner(image.ref)
+def _judge(work: UnitOfWork, finding: Finding, at: str) -> Decision:
+    image, loaded, policy = finding.image, work.loaded, finding.policy
+    performer = loaded.owner(image.ref)
     if isinstance(image, EmbeddedImage):
         _require_unit_vectors(image)
-        known.require_model(image)
-    gathers = terms is not None and terms.trust(image.ref.source) == "low"
+        loaded.require_model(image)
+    gathers = policy is not None and policy.trust(image.ref.source) == "low"
     if isinstance(image, (EmbeddedImage, KnownImage)) or gathers:
-        known.lock_faces()
-    picture = known.picture(image.ref, performer)
+        loaded.lock_faces()
+    picture = loaded.picture(image.ref, performer)
     if picture.is_settled:
         return _told(picture, repeated=True)
-    replaced = batch.replaced
+    replaced = work.replaced
     was_pending = picture.id is not None and picture.outcome == "pending"
     if gathers:
-        known.pending(image.ref.source, performer)
+        loaded.pending(image.ref.source, performer)
     picture.attempts += 1
     picture.decided_at = at
     picture.created_at = picture.created_at or at
     picture.reason = picture.error = picture.next_try_at = picture.detail = None
     if finding.run is not None:
         picture.mode = finding.run.mode
-    judging = None if terms is None else Judging(batch, terms, finding.run, at)
+    judging = None if policy is None else Judging(work, policy, finding.run, at)
     match image:
         case EmbeddedImage():
-            _judge_face(batch, picture, image, finding, judging, at)
+            _judge_face(work, picture, image, finding, judging, at)
         case KnownImage():
             picture.sha256 = image.sha256
-            if not barred(batch, picture, image, finding.limits_of_source()):
+            if not barred(work, picture, image, finding.limits_of_source()):
                 # What it is a copy of has gone since it was looked at, and nobody has seen the picture itself.
                 picture.outcome, picture.error, picture.next_try_at = "failed", "a copy of a picture that has gone", at
         case RejectedImage():
@@ -121,15 +119,15 @@ def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
             picture.outcome, picture.error = "failed", image.error
             wait = min(max(retry_seconds(picture.attempts), wait), LONGEST_RETRY_SECONDS)
             picture.next_try_at = utc_in(wait, at)
-            batch.count(finding.run, at, errors=1)
-    batch.decide(picture)
+            work.count(finding.run, at, errors=1)
+    work.decide(picture)
     if was_pending:
-        known.had(picture)
+        loaded.had(picture)
     at_once = picture.outcome == "accepted"
     if judging is not None and not isinstance(image, EmbeddedImage):
-        judging.confirm(image.ref, performer, copied_face(batch, picture))
+        judging.confirm(image.ref, performer, copied_face(work, picture))
     if judging is None or not (at_once or gathers or judging.waits or judging.confirmed):
-        return _told(picture, replaced=batch.replaced - replaced)
+        return _told(picture, replaced=work.replaced - replaced)
     suspicious = at_once and picture.detail is not None
     if at_once or gathers or judging.confirmed:
         judging.again(performer)
@@ -138,30 +136,30 @@ def _judge(batch: Batch, finding: Finding, at: str) -> Decision:
     given_up = at_once and not accepted  # at once again, for a better version that waited
     return replace(
         _told(picture), waits=judging.waits and judging.is_waiting(picture), suspicious=suspicious and accepted,
-        also_taken=of_others, taken_away=judging.taken_away, replaced=batch.replaced - replaced - given_up,
+        also_taken=of_others, taken_away=judging.taken_away, replaced=work.replaced - replaced - given_up,
     )  # fmt: skip
 
 
 def _judge_face(
-    batch: Batch, picture: Picture, image: EmbeddedImage, finding: Finding, judging: Judging | None, at: str
+    work: UnitOfWork, picture: Picture, image: EmbeddedImage, finding: Finding, judging: Judging | None, at: str
 ) -> None:
     picture.sha256, picture.width_px, picture.height_px = image.sha256, image.width_px, image.height_px
     doubt = partial(judging.doubt, picture, image) if judging is not None else lambda: None
-    place = find_place(batch, picture, image, finding.limits_of_source(), finding.terms, lambda: doubt() is not None)
-    if not place.there:
+    slot = find_slot(work, picture, image, finding.limits_of_source(), finding.policy, lambda: doubt() is not None)
+    if not slot.there:
         if judging is not None:
-            judging.confirm(image.ref, picture.performer, place.copy_of)
+            judging.confirm(image.ref, picture.performer, slot.copy_of)
         return
-    if judging is not None and place.version is None and judging.objection(picture, image):
+    if judging is not None and slot.version is None and judging.objection(picture, image):
         return
     picture.detail = doubt()
-    picture.outcome, picture.face_id = "accepted", fill_place(batch, place, picture, image, finding.run, at)
-    batch.count(finding.run, at, faces=1)
+    picture.outcome, picture.face_id = "accepted", fill_slot(work, slot, picture, image, finding.run, at)
+    work.count(finding.run, at, faces=1)
 
 
 def judge_waiting(
     tx: Connection,
-    terms: Terms,
+    policy: Policy,
     source: str,
     *,
     run: Run | None = None,
@@ -175,15 +173,15 @@ def judge_waiting(
     over, whatever is still to be had.
     """
     performers = waiting_performers(tx, after, most)
-    batch = Batch(tx, Known(tx))
-    batch.known.lock_faces()
-    judging = Judging(batch, terms, run, utc_text(now))
+    work = UnitOfWork(tx, IdentityMap(tx))
+    work.loaded.lock_faces()
+    judging = Judging(work, policy, run, utc_text(now))
     for performer in performers:
         judging.again(performer, done_with=(source,))
-    batch.write()
+    work.write()
     last = performers[-1] if len(performers) == most else None
     return Sweep(
-        last=last, taken=judging.also_taken, taken_away=judging.taken_away, replaced=batch.replaced
+        last=last, taken=judging.also_taken, taken_away=judging.taken_away, replaced=work.replaced
     )  # fmt: skip
 
 

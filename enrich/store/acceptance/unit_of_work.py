@@ -12,8 +12,8 @@ import numpy as np
 from sqlalchemy import Connection, Table, bindparam, delete, insert, update
 
 from enrich.items import EmbeddedImage, Face, FloatArray, Mode
-from enrich.store.acceptance.company import MEASURES, Waiting
-from enrich.store.acceptance.known import Known
+from enrich.store.acceptance.identity_map import IdentityMap
+from enrich.store.acceptance.performer_faces import MEASURES, Candidate
 from enrich.store.acceptance.picture import Picture
 from enrich.store.db.prepared import Prepared
 from enrich.store.db.schema import (
@@ -89,12 +89,12 @@ class _Counts:
     errors: int = 0
 
 
-class Batch:
+class UnitOfWork:
     """Writes of one transaction; nothing is written before ``write``. ``replaced``: faces that gave way to others."""
 
-    def __init__(self, tx: Connection, known: Known) -> None:
+    def __init__(self, tx: Connection, loaded: IdentityMap) -> None:
         self.tx = tx
-        self.known = known
+        self.loaded = loaded
         self.replaced = 0
         self._faces: list[tuple[Any, ...]] = []
         self._vectors: list[tuple[Any, ...]] = []
@@ -104,12 +104,12 @@ class Batch:
         self._counts: dict[int, _Counts] = {}
         self._credits: dict[tuple[str, Mode], int] = {}
         self._removed: set[int] = set()
-        self._waiting: dict[int, Waiting] = {}
-        self._no_longer: dict[int, Waiting] = {}
+        self._waiting: dict[int, Candidate] = {}
+        self._no_longer: dict[int, Candidate] = {}
 
     def add_face(self, image: EmbeddedImage, performer: int, at: str) -> int:
         """A new face of a performer, with its vectors; its id."""
-        face_id = self.known.new_face(image, performer)
+        face_id = self.loaded.new_face(image, performer)
         ref, face = image.ref, image.face
         self._faces.append((face_id, performer, face_id, face_id, ref.image_url, ref.source, image.quality, at))
         for name, vector in image.vectors.items():
@@ -124,16 +124,16 @@ class Batch:
 
     def remove_face(self, performer: int, face_id: int, source: str, sha256: str | None, at: str) -> None:
         """A face is to be taken away; its picture has to be decided anew."""
-        self.known.no_face(performer, face_id, source, sha256)
+        self.loaded.no_face(performer, face_id, source, sha256)
         self._removed.add(face_id)
         self._grown[performer] = at
 
-    def wait(self, waiting: Waiting) -> None:
+    def wait(self, waiting: Candidate) -> None:
         """A picture waits, or goes on waiting."""
         self._waiting[id(waiting)] = waiting
         self._no_longer.pop(id(waiting), None)
 
-    def end_wait(self, waiting: Waiting) -> None:
+    def end_wait(self, waiting: Candidate) -> None:
         """A picture waits no longer."""
         self._no_longer[id(waiting)] = waiting
         self._waiting.pop(id(waiting), None)
@@ -173,7 +173,7 @@ class Batch:
         ):  # fmt: skip
             statement.on(tx).many([row for row in rows if row[0] not in self._removed] if self._removed else rows)
         grown = self._grown.items()
-        _UPDATE_PERFORMER.on(tx).many([(sum(self.known.faces_of(one).values()), at, one) for one, at in grown])
+        _UPDATE_PERFORMER.on(tx).many([(sum(self.loaded.faces_of(one).values()), at, one) for one, at in grown])
         self._write_pictures()
         self._write_waiting()
         for counts in self._counts.values():
@@ -208,7 +208,7 @@ class Batch:
         for one in self._waiting.values():
             if one.listed:
                 continue
-            image, number = one.image, self.known.row_of(one.picture)
+            image, number = one.image, self.loaded.row_of(one.picture)
             rows.append((
                 number, image.sha256, *_where(image), image.face.confidence, image.face.yaw_deg, image.quality,
                 image.model, one.seen_face, *_looks(image),
@@ -226,8 +226,8 @@ def _looks(image: EmbeddedImage) -> tuple[str | None, str | None, str | None]:
     """Hashes, and the measures as JSON where they are known."""
     face = image.face
     values = _MEASURED_OF(face)
-    known = not math.isnan(sum(values))
-    return image.picture_hash, face.crop_hash, _MEASURED % values if known else None
+    loaded = not math.isnan(sum(values))
+    return image.picture_hash, face.crop_hash, _MEASURED % values if loaded else None
 
 
 def _where(image: EmbeddedImage) -> tuple[str, str]:

@@ -16,8 +16,8 @@ from sqlalchemy import text
 from enrich.config import default_sources
 from enrich.faces.pack import ModelPack, load_pack
 from enrich.items import EmbeddedImage, ImageRef, Performer
-from enrich.pipelines.agree import terms_of
-from enrich.store.acceptance.findings import Finding, save_findings
+from enrich.store.acceptance.decide import Finding, save_findings
+from enrich.store.acceptance.policy import policy_of
 from enrich.store.db.writer import Writer
 from enrich.store.ledger.rows import Decision, Limits
 from enrich.store.people.save import save_performer
@@ -66,13 +66,13 @@ class Crawl:
         self.pack = pack
         sources = default_sources()
         changed = {name: sources.get(name).model_copy(update={"trust_level": level}) for name, level in trust.items()}
-        self.terms = terms_of(pack, replace(sources, sources={**sources.sources, **changed}))
+        self.terms = policy_of(pack, replace(sources, sources={**sources.sources, **changed}))
         self.writer = Writer.acquire(f"sqlite:///{folder / 'performers.db'}")
         who = Performer(source="stashdb", source_id="1", name="Jane Example")
         self.performer = self.writer.submit(lambda tx: save_performer(tx, who, {"stashdb": 1})).result().performer_id
 
     def take(self, image: EmbeddedImage) -> Decision:
-        finding = Finding(image=image, terms=self.terms)
+        finding = Finding(image=image, policy=self.terms)
         return self.writer.submit_piece(save_findings, finding).result()
 
     def detail(self) -> dict[str, Any]:
@@ -168,13 +168,14 @@ def test_of_two_recognisers_both_have_to_agree(
 
 def test_the_terms_are_those_of_the_pack_and_of_all_sources(pack: ModelPack) -> None:
     sources = default_sources()
-    terms = terms_of(pack, sources)
+    terms = policy_of(pack, sources)
     assert terms.model == pack.fingerprint
     assert {name: terms.trust(name) for name in sources.sources} == {
         name: source.trust_level for name, source in sources.sources.items()
     }
     assert terms.trust("nobody") is None
     assert terms.limits("boobpedia") == Limits(source=3, total=20)
+    assert policy_of(pack, sources.override(max_faces={"boobpedia": 1})).limits("boobpedia").source == 1
     distances = terms.rule[pack.primary.name]
     assert max(distances.match.values()) < distances.far < 0.5
 

@@ -1,10 +1,10 @@
-"""The faces that a performer has and those that wait, with their vectors, as one transaction knows them."""
+"""The faces and the candidates that a performer has, as one transaction knows them: pictures, quality, vectors."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, exists, or_, select
 
 from enrich.faces.agreement import Vectors, stacked
+from enrich.faces.near_duplicates import Hashes, hashes_of
 from enrich.items import EmbeddedImage, Face, FloatArray, ImageRef
 from enrich.store.acceptance.picture import PICTURE, Picture
 from enrich.store.db.prepared import Prepared
-from enrich.store.db.schema import candidate_vectors, candidates, embeddings, faces, images
+from enrich.store.db.schema import candidate_vectors, candidates, embeddings, face_details, faces, images
 
 MEASURES = ("visible", "pitch_deg", "roll_deg", "sharpness", "exposure")
 """What of a face's measures is kept in the column ``measures``; the others have columns of their own."""
@@ -65,10 +66,56 @@ _PERFORMERS = Prepared(
     .limit(bindparam("most")),
     "after", "most",
 )  # fmt: skip
+_FACES_OF = Prepared(
+    select(
+        faces.c.id, faces.c.source_endpoint, faces.c.image_url, faces.c.quality_score, face_details.c.sha256,
+        face_details.c.gallery, face_details.c.picture_hash, face_details.c.crop_hash,
+        face_details.c.measures.is_not(None),
+    )
+    .outerjoin(face_details, face_details.c.face_id == faces.c.id)
+    .where(faces.c.performer_id == bindparam("performer"))
+    .order_by(faces.c.id),
+    "performer",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFace:
+    """A face that a performer has.
+
+    ``measured``: its quality is of today's scale; of faces that older versions or other programs stored it is not.
+    """
+
+    face_id: int
+    source: str
+    image_url: str | None
+    quality: float | None
+    sha256: str | None
+    gallery: str | None
+    hashes: Hashes | None
+    measured: bool
+
+    @property
+    def session(self) -> Hashable:
+        """What its photo session is known by: the source's gallery, else the picture itself."""
+        return session(self.source, self.gallery, self.face_id)
+
+
+def session(source: str, gallery: str | None, alone: Hashable) -> Hashable:
+    """What a photo session is known by; ``alone``: where no gallery is known."""
+    return (source, gallery) if gallery else (source, None, alone)
+
+
+def as_stored(image: EmbeddedImage, face_id: int) -> StoredFace:
+    """The face of a picture that is going to be stored."""
+    return StoredFace(
+        face_id, image.ref.source, image.ref.image_url, image.quality, image.sha256, image.ref.gallery,
+        hashes_of(image.picture_hash, image.face.crop_hash), True,
+    )  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
-class Waiting:
+class Candidate:
     """A picture whose face is kept, to be judged again. Of an accepted picture: its face stands unconfirmed.
 
     ``listed``: it has its row among the candidates. ``seen_face``: as there.
@@ -86,23 +133,23 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFace:
-    """A face that a performer has: of which source, and its vectors."""
+class FaceVectors:
+    """Of which source a stored face is, and its vectors: read only where hashes are near or trust asks."""
 
     source: str
     vectors: Vectors
 
 
-class Company:
+class PerformerFaces:
     """One performer's. What is written in the transaction has to be told: ``join``, ``leave``, ``wait``.
 
-    ``waiting`` is in the order of the addresses, so that nothing depends on what was written when.
+    ``candidates`` are in the order of the addresses, so that nothing depends on what was written when.
     """
 
-    def __init__(self, performer: int, stored: Mapping[int, StoredFace], waiting: list[Waiting]) -> None:
+    def __init__(self, performer: int, stored: Mapping[int, FaceVectors], waiting: list[Candidate]) -> None:
         self.performer = performer
-        self.waiting = waiting
-        self.waiting.sort(key=_place)
+        self.candidates = waiting
+        self.candidates.sort(key=_order)
         self._stored = dict(stored)
         self._existing: tuple[frozenset[int], Vectors] | None = None
 
@@ -111,7 +158,7 @@ class Company:
         """The highest number of a face they have, 0 without any."""
         return max(self._stored, default=0)
 
-    def join(self, face_id: int, face: StoredFace) -> None:
+    def join(self, face_id: int, face: FaceVectors) -> None:
         """They have this face from now on."""
         self._stored[face_id] = face
 
@@ -119,19 +166,21 @@ class Company:
         """They have it no more."""
         self._stored.pop(face_id, None)
 
-    def wait(self, waiting: Waiting) -> None:
+    def wait(self, waiting: Candidate) -> None:
         """This picture waits from now on."""
-        self.waiting.append(waiting)
-        self.waiting.sort(key=_place)
+        self.candidates.append(waiting)
+        self.candidates.sort(key=_order)
 
     def vectors(self, face_id: int) -> Vectors | None:
         """The vectors of a face that they have; ``None`` if it has none."""
         face = self._stored.get(face_id)
         return None if face is None else face.vectors
 
-    def unconfirmed(self) -> dict[int, Waiting]:
+    def unconfirmed(self) -> dict[int, Candidate]:
         """The faces that stand unconfirmed, by their ids."""
-        return {one.picture.face_id: one for one in self.waiting if one.unconfirmed and one.picture.face_id is not None}
+        return {
+            one.picture.face_id: one for one in self.candidates if one.unconfirmed and one.picture.face_id is not None
+        }
 
     def existing(self) -> Vectors | None:
         """The vectors (n, dim) of the faces that are surely theirs; ``None`` if there are none."""
@@ -152,16 +201,25 @@ class Company:
         ]
 
 
-def _place(waiting: Waiting) -> tuple[str, str]:
+def _order(waiting: Candidate) -> tuple[str, str]:
     return waiting.picture.ref.source, waiting.picture.ref.image_url
 
 
-def stored_faces(tx: Connection, performer: int) -> dict[int, StoredFace]:
+def read_faces(tx: Connection, performer: int) -> dict[int, StoredFace]:
+    """The faces that a performer has, by their ids."""
+    found = {}
+    for face_id, source, url, quality, sha256, gallery, picture, crop, measured in _FACES_OF.on(tx).all(performer):
+        hashes = hashes_of(picture, crop)
+        found[face_id] = StoredFace(face_id, source, url, quality, sha256, gallery, hashes, bool(measured))
+    return found
+
+
+def read_vectors(tx: Connection, performer: int) -> dict[int, FaceVectors]:
     """The faces that a performer has, by their ids."""
     found: dict[int, tuple[str, dict[str, FloatArray]]] = {}
     for face, source, recogniser, vector in _VECTORS.on(tx).all(performer):
         found.setdefault(face, (source, {}))[1][recogniser] = np.frombuffer(vector, "<f4")
-    return {face: StoredFace(*one) for face, one in found.items()}
+    return {face: FaceVectors(*one) for face, one in found.items()}
 
 
 def pictures_with_faces(tx: Connection, performer: int) -> list[Picture]:
@@ -178,7 +236,7 @@ def waiting_performers(tx: Connection, after: int, most: int) -> list[int]:
     return [row[0] for row in _PERFORMERS.on(tx).all(after, most)]
 
 
-def read_waiting(tx: Connection, performer: int, model: str) -> list[Waiting]:
+def read_candidates(tx: Connection, performer: int, model: str) -> list[Candidate]:
     """What waits of a performer, in the order of the ledger; vectors of another model are left alone."""
     rows = _WAITING.on(tx).all(performer)
     if not rows:
@@ -193,7 +251,7 @@ def read_waiting(tx: Connection, performer: int, model: str) -> list[Waiting]:
         picture = _picture(performer, ref, said, detail, decided_at)
         if picture.id in vectors and face[_MODEL] == model:
             image = _image(picture, vectors[picture.id], *face[:-1])
-            found.append(Waiting(picture, image, seen_face=face[-1], listed=True))
+            found.append(Candidate(picture, image, seen_face=face[-1], listed=True))
     return found
 
 

@@ -10,14 +10,16 @@ from sqlalchemy import Connection, and_, bindparam, column, func, or_, select, v
 
 from enrich.identity import identify
 from enrich.items import EmbeddedImage, FailedImage, ImageRef, KnownImage, RejectedImage
-from enrich.store.acceptance.album import Kept, kept, read_album
-from enrich.store.acceptance.company import (
-    Company,
+from enrich.store.acceptance.performer_faces import (
+    Candidate,
+    FaceVectors,
+    PerformerFaces,
     StoredFace,
-    Waiting,
+    as_stored,
     pictures_with_faces,
-    read_waiting,
-    stored_faces,
+    read_candidates,
+    read_faces,
+    read_vectors,
 )
 from enrich.store.acceptance.picture import PICTURE, Picture
 from enrich.store.db.model_pack import require_model
@@ -79,7 +81,7 @@ _PENDING = Prepared(
 _LAST_FACE = Prepared(select(counters.c.value).where(counters.c.name == "face_id").with_for_update())
 
 
-class Known:
+class IdentityMap:
     """Reads of one transaction. What it changes itself, it has to change in what it was given here."""
 
     def __init__(self, tx: Connection) -> None:
@@ -91,11 +93,11 @@ class Known:
         self._faces_of: dict[int, dict[str, int]] = {}
         self._last_face: int | None = None
         self._accepted: dict[str, Holder | None] = {}
-        self._companies: dict[int, Company] = {}
-        self._waiting: dict[tuple[int, str], list[Waiting]] = {}
+        self._owned: dict[int, PerformerFaces] = {}
+        self._waiting: dict[tuple[int, str], list[Candidate]] = {}
         self._added: dict[int, dict[int, EmbeddedImage]] = {}
         self._removed: set[int] = set()
-        self._albums: dict[int, dict[int, Kept]] = {}
+        self._all_faces: dict[int, dict[int, StoredFace]] = {}
         self._with_faces: set[int] = set()
         self._pending: dict[tuple[str, int], int] = {}
 
@@ -137,10 +139,10 @@ class Known:
         of_source[ref.source] = of_source.get(ref.source, 0) + 1
         self._accepted[image.sha256] = (performer, self._last_face, ref.source, ref.image_url, None)
         self._added.setdefault(performer, {})[self._last_face] = image
-        if performer in self._companies:
-            self._companies[performer].join(self._last_face, StoredFace(ref.source, image.vectors))
-        if performer in self._albums:
-            self._albums[performer][self._last_face] = kept(image, self._last_face)
+        if performer in self._owned:
+            self._owned[performer].join(self._last_face, FaceVectors(ref.source, image.vectors))
+        if performer in self._all_faces:
+            self._all_faces[performer][self._last_face] = as_stored(image, self._last_face)
         return self._last_face
 
     def no_face(self, performer: int, face_id: int, source: str, sha256: str | None) -> None:
@@ -150,18 +152,18 @@ class Known:
             self._accepted[sha256] = None  # what the row says is not true any more
         self._removed.add(face_id)
         self._added.get(performer, {}).pop(face_id, None)
-        if performer in self._companies:
-            self._companies[performer].leave(face_id)
-        if performer in self._albums:
-            self._albums[performer].pop(face_id, None)
+        if performer in self._owned:
+            self._owned[performer].leave(face_id)
+        if performer in self._all_faces:
+            self._all_faces[performer].pop(face_id, None)
 
-    def album(self, performer: int) -> Mapping[int, Kept]:
+    def all_faces(self, performer: int) -> Mapping[int, StoredFace]:
         """The faces that a performer has, as pictures of them."""
-        found = self._albums.get(performer)
+        found = self._all_faces.get(performer)
         if found is None:
-            added = {face: kept(image, face) for face, image in self._added.get(performer, {}).items()}
-            stored = read_album(self.tx, performer)
-            found = self._albums[performer] = {
+            added = {face: as_stored(image, face) for face, image in self._added.get(performer, {}).items()}
+            stored = read_faces(self.tx, performer)
+            found = self._all_faces[performer] = {
                 face: one for face, one in (stored | added).items() if face not in self._removed
             }
         return found
@@ -178,11 +180,11 @@ class Known:
             if one.performer == performer and one.face_id is not None
         }  # fmt: skip
 
-    def waiting(self, performer: int, model: str) -> list[Waiting]:
+    def candidates(self, performer: int, model: str) -> list[Candidate]:
         """What waits of a performer, with vectors of this model; always the same list and objects."""
         found = self._waiting.get((performer, model))
         if found is None:
-            found = self._waiting[performer, model] = read_waiting(self.tx, performer, model)
+            found = self._waiting[performer, model] = read_candidates(self.tx, performer, model)
             for one in found:
                 one.picture = self._met(performer, one.picture)
         return found
@@ -194,15 +196,15 @@ class Known:
             there.detail, there.decided_at = read.detail, read.decided_at
         return there
 
-    def company(self, performer: int, model: str) -> Company:
+    def performer_faces(self, performer: int, model: str) -> PerformerFaces:
         """The faces that a performer has and those that wait, with vectors of this model."""
-        found = self._companies.get(performer)
+        found = self._owned.get(performer)
         if found is None:
             added = self._added.get(performer, {}).items()
-            stored = stored_faces(self.tx, performer)
-            stored |= {face: StoredFace(image.ref.source, image.vectors) for face, image in added}
+            stored = read_vectors(self.tx, performer)
+            stored |= {face: FaceVectors(image.ref.source, image.vectors) for face, image in added}
             stored = {face: one for face, one in stored.items() if face not in self._removed}
-            found = self._companies[performer] = Company(performer, stored, self.waiting(performer, model))
+            found = self._owned[performer] = PerformerFaces(performer, stored, self.candidates(performer, model))
         return found
 
     def pending(self, source: str, performer: int) -> int:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, or_, select
 
 from enrich.faces.agreement import Vectors
-from enrich.faces.near_duplicates import Likeness, Look, look_of, similarity
+from enrich.faces.near_duplicates import Hashes, Match, hashes_of, similarity
 from enrich.items import EmbeddedImage, Reason
-from enrich.store.acceptance.album import Kept
-from enrich.store.acceptance.company import Company, Waiting
-from enrich.store.acceptance.keeping import grade
-from enrich.store.acceptance.known import Known
+from enrich.store.acceptance.identity_map import IdentityMap
+from enrich.store.acceptance.performer_faces import Candidate, PerformerFaces, StoredFace
+from enrich.store.acceptance.ranking import grade
 from enrich.store.db.schema import images
 
 COPY_REASONS: tuple[Reason, ...] = ("duplicate_image", "duplicate_face")
@@ -23,51 +22,51 @@ COPY_REASONS: tuple[Reason, ...] = ("duplicate_image", "duplicate_face")
 class Copied:
     """The stored face of which a new one is a copy, and how much."""
 
-    face: Kept
-    how: Likeness
+    face: StoredFace
+    how: Match
 
 
-def stored_copy(known: Known, performer: int, image: EmbeddedImage) -> Copied | None:
+def stored_copy(loaded: IdentityMap, performer: int, image: EmbeddedImage) -> Copied | None:
     """The performer's face that comes from the same photograph, and of several the most like it."""
-    look = look_of(image.picture_hash, image.face.crop_hash)
-    if look is None:
+    hashes = hashes_of(image.picture_hash, image.face.crop_hash)
+    if hashes is None:
         return None
 
     def vectors_of(face: int) -> Vectors | None:
-        return known.company(performer, image.model).vectors(face)  # read only where hashes are near
+        return loaded.performer_faces(performer, image.model).vectors(face)  # read only where hashes are near
 
-    found = copies(look, image.vectors, known.album(performer).values(), vectors_of)
+    found = copies(hashes, image.vectors, loaded.all_faces(performer).values(), vectors_of)
     return max(found, key=lambda one: (one.how.similarity, -one.face.face_id), default=None)
 
 
 def copies(
-    look: Look, vectors: Vectors, others: Iterable[Kept], vectors_of: Callable[[int], Vectors | None]
+    hashes: Hashes, vectors: Vectors, others: Iterable[StoredFace], vectors_of: Callable[[int], Vectors | None]
 ) -> list[Copied]:
     """Those of ``others`` that come from the same photograph as a face of this look and these vectors."""
     found = []
-    for theirs, other in look.near((other.look, other) for other in others):
+    for theirs, other in hashes.near((other.hashes, other) for other in others):
         its = vectors_of(other.face_id)
-        how = None if its is None else look.likeness(theirs, similarity(vectors, its))
+        how = None if its is None else hashes.match(theirs, similarity(vectors, its))
         if how is not None:
             found.append(Copied(other, how))
     return found
 
 
-def waiting_copy(company: Company, image: EmbeddedImage) -> tuple[Waiting, Likeness] | None:
+def waiting_copy(owned: PerformerFaces, image: EmbeddedImage) -> tuple[Candidate, Match] | None:
     """What waits of the same source and comes from the same photograph: that is to wait, and to count, once.
 
     Of another source it may wait too: each source is judged by what it has itself.
     """
-    source, look = image.ref.source, look_of(image.picture_hash, image.face.crop_hash)
-    waiting = [one for one in company.waiting if not one.unconfirmed and one.picture.ref.source == source]
+    source, hashes = image.ref.source, hashes_of(image.picture_hash, image.face.crop_hash)
+    waiting = [one for one in owned.candidates if not one.unconfirmed and one.picture.ref.source == source]
     for one in waiting:
         if one.image.sha256 == image.sha256:
-            return one, Likeness("duplicate_image", 0, 0, 1.0)
-    if look is None:
+            return one, Match("duplicate_image", 0, 0, 1.0)
+    if hashes is None:
         return None
-    looks = [(look_of(one.image.picture_hash, one.image.face.crop_hash), one) for one in waiting]
-    for theirs, one in look.near(looks):
-        how = look.likeness(theirs, similarity(image.vectors, one.image.vectors))
+    all_hashes = [(hashes_of(one.image.picture_hash, one.image.face.crop_hash), one) for one in waiting]
+    for theirs, one in hashes.near(all_hashes):
+        how = hashes.match(theirs, similarity(image.vectors, one.image.vectors))
         if how is not None:
             return one, how
     return None
@@ -95,9 +94,7 @@ def pictures_copying(tx: Connection, performer: int, face_id: int, source: str, 
     return sorted(found)
 
 
-def as_copy(
-    performer: int, face_id: int | None, source: str, image_url: str | None, how: Likeness
-) -> dict[str, object]:
+def as_copy(performer: int, face_id: int | None, source: str, image_url: str | None, how: Match) -> dict[str, object]:
     """The ledger's word on a copy: of what, and how much. ``face_id``: ``None`` of a picture that waits."""
     return {
         "of_performer": performer,
