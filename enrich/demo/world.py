@@ -32,10 +32,11 @@ SEED = 2026
 def build_world(seed: int = SEED, performers: int = 30) -> World:
     """The world of this seed; performers beyond the hand-written thirty are invented as well."""
     people = {person.key: person for person in cast(performers)}
-    for site in reference_sites():
-        for key, urls in site.links(people).items():
-            people[key] = replace(people[key], urls=(*people[key].urls, *urls))
-    pages = {site.NAME: site.pages(people, seed) for site in reference_sites()}
+    tables = reference_sites()
+    for table in tables:
+        for key, url in table.links(people).items():
+            people[key] = replace(people[key], urls=(*people[key].urls, url))
+    pages = {table.name: table.pages(people, seed) for table in tables}
     return World(
         seed=seed,
         people=people,
@@ -45,5 +46,5 @@ def build_world(seed: int = SEED, performers: int = 30) -> World:
             *further_records.records(people, seed),
         ),
         pages=tuple(page for found in pages.values() for page in found),
-        lookups=tuple(lookup for site in reference_sites() for lookup in lookups(site.PLAN, people, pages[site.NAME])),
+        lookups=tuple(lookup for table in tables for lookup in lookups(table.plan, people, pages[table.name])),
     )

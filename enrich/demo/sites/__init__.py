@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -12,13 +11,11 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from enrich.demo.answers import PictureAnswers
-    from enrich.demo.cast import Person
-    from enrich.demo.profiles import Plan
-    from enrich.demo.sites.page_site import PageSite
-    from enrich.demo.truth import Page, World
+    from enrich.demo.sites.generic_site import SiteTable
+    from enrich.demo.truth import World
 
 REFERENCE_SITES = ("babepedia", "iafd", "freeones", "boobpedia", "javdatabase", "pornpics", "elitebabes")
-"""The modules of the reference sites here; each is a ``ReferenceSite``."""
+"""The modules of the reference sites here; the ``SITE`` of each is its table."""
 
 
 class Site(Protocol):
@@ -28,28 +25,15 @@ class Site(Protocol):
         """What the server answers to."""
 
 
-class ReferenceSite(Protocol):
-    """What the module of a reference site offers."""
-
-    NAME: str
-    PLAN: Plan
-    Site: type[PageSite]
-
-    def links(self, people: Mapping[str, Person]) -> Mapping[str, tuple[str, ...]]:
-        """The pages here that the stash-box links, by person, as addresses of the real site."""
-
-    def pages(self, people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
-        """Every profile page."""
-
-
-def reference_sites() -> tuple[ReferenceSite, ...]:
+def reference_sites() -> tuple[SiteTable, ...]:
     """Every reference site of the world, in the order in which it is crawled."""
-    return tuple(cast("ReferenceSite", import_module(f"{__name__}.{name}")) for name in REFERENCE_SITES)
+    return tuple(cast("SiteTable", import_module(f"{__name__}.{name}").SITE) for name in REFERENCE_SITES)
 
 
 def sites(world: World, answers: PictureAnswers) -> tuple[Site, ...]:
     """Every site of the world."""
     from enrich.demo.sites import further_records
+    from enrich.demo.sites.generic_site import GenericSite
     from enrich.demo.sites.stash_box import StashBox
     from enrich.demo.sites.theporndb import ThePornDB
 
@@ -58,7 +42,7 @@ def sites(world: World, answers: PictureAnswers) -> tuple[Site, ...]:
         StashBox(world, answers),
         ThePornDB(world, answers),
         *further,
-        *(site.Site(world, answers) for site in reference_sites()),
+        *(GenericSite(table, world, answers) for table in reference_sites()),
     )
 
 
