@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from enrich.demo.cast import cast
 from enrich.demo.profiles import lookups
-from enrich.demo.sites import further_records, reference_sites, stash_records, theporndb_records
+from enrich.demo.sites import reference_sites, stash_records, theporndb_records
 from enrich.demo.truth import ABSENT, ACCEPTED, Drawing, Lookup, Page, Picture, Record, Verdict, World
 
 __all__ = [
@@ -43,7 +43,7 @@ def build_world(seed: int = SEED, performers: int = 30) -> World:
         records=(
             *stash_records.records(people, seed),
             *theporndb_records.records(people, seed),
-            *further_records.records(people, seed),
+            *stash_records.further_records(people, seed),
         ),
         pages=tuple(page for found in pages.values() for page in found),
         lookups=tuple(lookup for table in tables for lookup in lookups(table.plan, people, pages[table.name])),

@@ -129,8 +129,7 @@ class GenericSite:
     async def _image(self, request: web.Request) -> web.Response:
         if self.table.needs_referer and not request.headers.get("Referer"):
             raise web.HTTPForbidden(text="hotlinking is not allowed")
-        picture, longest_px = self._picture(request.path)
-        return web.Response(status=404) if picture is None else await self._answers.answer(picture, longest_px)
+        return await self._answers.answer(*self._picture(request.path))
 
     def _picture(self, path: str) -> tuple[Picture | None, int | None]:
         if path in self._pictures:
