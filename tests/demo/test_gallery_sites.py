@@ -51,3 +51,9 @@ def test_elitebabes_gives_its_script_further_tiles(served: RunningWorld) -> None
     assert get(served, api + "2").count("/the-two-of-them-") > PAGE_LENGTH
     assert "/paper-boats-" in get(served, api + "3")
     assert get(served, api + "4") == ""
+
+
+def test_names_are_escaped_in_the_markup(served: RunningWorld) -> None:
+    body = get(served, "/pornpics/pornstars/ruby-3-marlow/")
+    assert "<h1>Ruby &lt;3 Marlow Nude Pics</h1>" in body
+    assert "<3" not in body

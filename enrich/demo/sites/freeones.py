@@ -11,6 +11,7 @@ from anyascii import anyascii
 
 from enrich.demo import profiles
 from enrich.demo.sites.generic_site import GenericSite, SiteTable, page_answer
+from enrich.demo.truth import Page
 
 ROOT = "/freeones"
 HOME = "https://www.freeones.com"
@@ -52,20 +53,17 @@ def address(kind: profiles.Kind, title: str, number: int) -> str:
             return f"{ROOT}/photo/signed-{slug}/1440x0/{kind}/{slug}-{number}.jpg"
 
 
-def gallery(site: GenericSite, request: web.Request) -> web.Response:
-    """A gallery, described as data on one page and by its tiles alone on the next."""
-    page = site.served.get(request.match_info["slug"])
-    if page is None:
-        return site.render(request, "missing", status=404)
+def gallery_data(page: Page) -> dict[str, str | None]:
+    """A gallery is described as data on one page and by its tiles alone on the next."""
     media = [{"@type": "ImageObject", "url": picture.path} for picture in page.gallery]
     data = json.dumps({"@type": "ImageGallery", "associatedMedia": media}).replace("/", "\\/")
-    return site.render(request, "gallery_page", page, data=data if len(site.own_key(page)) % 2 else None)
+    return {"data": data if len(SITE.slug(page)) % 2 else None}
 
 
 def results(site: GenericSite, request: web.Request) -> web.Response:
     """Whoever has the whole term in the page's name; some twice, the second with a page that is nobody's."""
     term = request.query.get("q", "").casefold().strip()
-    names = {site.own_key(page): page.title for page in site.served.values()}
+    names = {SITE.slug(page): page.title for page in site.served.values()}
     names |= {f"{slug_of(name)}-{n}": name for name in AMBIGUOUS for n in (3, 4)}
     return site.render(
         request, "results", found={slug: name for slug, name in names.items() if term and term in name.casefold()}
@@ -81,7 +79,7 @@ SITE = SiteTable(
         "/babes": results,
         "/{slug}/bio": page_answer(),
         "/{slug}/photos": page_answer("photos"),
-        "/{slug}/photos/{gallery}": gallery,
+        "/{slug}/photos/{gallery}": page_answer("gallery_page", more=gallery_data),
     },
     images="/photo/{path:.+}",
     link_forms=(HOME + "/{}/bio",),

@@ -57,6 +57,10 @@ class SiteTable:
     def name(self) -> str:
         return self.plan.site
 
+    def slug(self, page: Page) -> str:
+        """The spelling of a page's name in its own links."""
+        return self.own_key(page.title + self.plan.namesakes.get(page.person, ""))
+
     def links(self, people: Mapping[str, Person]) -> Mapping[str, str]:
         """The pages here that the stash-box links, by person, as addresses of the real site."""
         order = tuple(people) if self.plan.extras else self.plan.by_url
@@ -98,10 +102,6 @@ class GenericSite:
             found.append(web.get(self.root + path, handle))
         return found
 
-    def own_key(self, page: Page) -> str:
-        """The spelling of a page's name in its own links."""
-        return self.table.own_key(page.title + self.table.plan.namesakes.get(page.person, ""))
-
     def render(
         self, request: web.Request, part: str, page: Page | None = None, *, status: int = 200, **more: Any
     ) -> web.Response:
@@ -110,7 +110,7 @@ class GenericSite:
         if page:
             of_page = {
                 "person": self.people[page.person],
-                "slug": self.own_key(page),
+                "slug": self.table.slug(page),
                 "listed": self.listed[page.title],
             }
         text = self._template.get_def(part).render(
@@ -141,15 +141,20 @@ class GenericSite:
         return None, None
 
 
-def page_answer(part: str = "profile", *, missing_status: int = 404) -> Answer:
-    """The answer to ``{slug}``: a part of the template for the page asked for, or the part ``missing``."""
+def page_answer(
+    part: str = "profile", *, missing_status: int = 404, more: Callable[[Page], Mapping[str, Any]] = lambda _page: {}
+) -> Answer:
+    """The answer to ``{slug}``: a part of the template for the page asked for, or the part ``missing``.
+
+    ``more``: what the template needs to know of the page beside what it is always given.
+    """
 
     def answer(site: GenericSite, request: web.Request) -> web.Response:
         asked = site.table.asked(request.match_info["slug"])
         page = site.served.get(asked)
         if page is None:
             return site.render(request, "missing", status=missing_status, asked=asked)
-        return site.render(request, part, page, asked=asked)
+        return site.render(request, part, page, asked=asked, **more(page))
 
     return answer
 

@@ -6,13 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
-from aiohttp import web
 from anyascii import anyascii
 
 from enrich.demo import profiles
-from enrich.demo.sites.generic_site import GenericSite, SiteTable
+from enrich.demo.sites.generic_site import SiteTable, page_answer
 from enrich.demo.truth import Page
 
 ROOT = "/javdatabase"
@@ -71,16 +71,13 @@ def adapted(page: Page, _seed: int) -> Page:
     return replace(page, profile=(portrait,), uploads=(), gallery=())
 
 
-def idol(site: GenericSite, request: web.Request) -> web.Response:
-    """An idol's page, with Japanese names, then the others; the page's own in the other order is not among them."""
-    page = site.served.get(request.match_info["slug"])
-    if page is None:
-        return site.render(request, "missing", status=404)
+def names_and_layout(page: Page) -> dict[str, Any]:
+    """Japanese names and the others, without the page's own in the other order; and which of two layouts it has."""
     own = set(page.title.casefold().split())
     names = [alias for alias in page.aliases if set(alias.casefold().split()) != own]
     japanese = [name for name in names if "CJK" in unicodedata.name(name[0])]
     other = [name for name in names if name not in japanese]
-    return site.render(request, "profile", page, japanese=japanese, other=other, lazy=len(page.title) % 2 == 0)
+    return {"japanese": japanese, "other": other, "lazy": len(page.title) % 2 == 0}
 
 
 SITE = SiteTable(
@@ -88,7 +85,7 @@ SITE = SiteTable(
     address=address,
     keys=keys,
     own_key=slug,
-    answers={"/idols/{slug}/": idol},
+    answers={"/idols/{slug}/": page_answer(more=names_and_layout)},
     images="/{folder:idolimages|covers|vertical}/{file:.+}",
     sizes=((r"/idolimages/thumb/", "/idolimages/full/", 150),),
     link_forms=("https://www.javdatabase.com/idols/{}/", "https://www.javdatabase.com/idols/{}/?ipage=2"),
