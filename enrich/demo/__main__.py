@@ -19,7 +19,7 @@ def _announce(port: int) -> None:
 
 
 def main() -> int:
-    """Serve until told to stop; 1 with one line on stderr where that cannot begin."""
+    """Serve until stopped; 1, with one line on stderr, if serving cannot begin."""
     parser = argparse.ArgumentParser(prog="python -m enrich.demo", description="Serve the demo world on 127.0.0.1.")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
     parser.add_argument("--seed", type=int, default=SEED, help="varies the pictures, not the people")

@@ -19,8 +19,10 @@ class PictureAnswers:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="drawing")
         self._made: dict[tuple[Drawing, int | None], asyncio.Future[tuple[bytes, str]]] = {}
 
-    async def answer(self, picture: Picture, longest_px: int | None = None) -> web.Response:
+    async def answer(self, picture: Picture | None, longest_px: int | None = None) -> web.Response:
         """The picture, or what its plant says instead of it. ``longest_px``: scaled down to this longer side."""
+        if picture is None:
+            return web.Response(status=404)
         if picture.drawing.kind == "missing":
             return web.Response(status=404, text="no such image")
         wanted = (picture.drawing, longest_px)

@@ -129,32 +129,12 @@ _CAST = (
     _Entry("greer", "Greer Palmetto", "1994-08-02", "US", listed=False),
 )
 _FIRST = (
-    "Alba",
-    "Berit",
-    "Cleo",
-    "Dorte",
-    "Esme",
-    "Fenna",
-    "Gaia",
-    "Hedda",
-    "Inka",
-    "Jorun",
-    "Kaia",
-    "Liv",
-    "Mina",
-    "Nell",
-)
+    "Alba", "Berit", "Cleo", "Dorte", "Esme", "Fenna", "Gaia", "Hedda", "Inka", "Jorun", "Kaia", "Liv", "Mina", "Nell",
+)  # fmt: skip
 _LAST = (
-    "Ambersley",
-    "Brackenrose",
-    "Corvidale",
-    "Dunmarrow",
-    "Elderquist",
-    "Farrowmint",
-    "Glimmerby",
-    "Hazelvane",
+    "Ambersley", "Brackenrose", "Corvidale", "Dunmarrow", "Elderquist", "Farrowmint", "Glimmerby", "Hazelvane",
     "Ivoryset",
-)
+)  # fmt: skip
 
 
 def stash_id(key: str, site: str = "stashdb") -> str:
@@ -197,7 +177,7 @@ def _person(entry: _Entry, look: PersonLook) -> Person:
         *entry.urls,
         f"https://{entry.key.replace('_', '-')}.example/",
     )
-    sayings = int(rng.integers(0, 4))
+    luck = int(rng.integers(0, 4))
     return Person(
         key=entry.key,
         name=entry.name,
@@ -209,11 +189,11 @@ def _person(entry: _Entry, look: PersonLook) -> Person:
         death_date="2018-03-05" if entry.key == "petra" else None,
         country=entry.country,
         ethnicity=None if entry.key in ("quill", UNDERAGE) else ethnicity,
-        height_cm=None if sayings == 0 or entry.key == UNDERAGE else int(rng.integers(152, 184)),
+        height_cm=None if luck == 0 or entry.key == UNDERAGE else int(rng.integers(152, 184)),
         career_start_year=start,
-        career_end_year=start + 6 if start and sayings == 2 else None,
-        tattoos=(("Left forearm", "a heron"), ("Right ankle", None)) if sayings == 1 else (),
-        piercings=(("Ears", None),) if sayings in (1, 2) else (),
+        career_end_year=start + 6 if start and luck == 2 else None,
+        tattoos=(("Left forearm", "a heron"), ("Right ankle", None)) if luck == 1 else (),
+        piercings=(("Ears", None),) if luck in (1, 2) else (),
         urls=urls if entry.key != UNDERAGE else (),
         merged_ids=(stash_id("carmen_merged"),) if entry.key == "carmen" else (),
         listed=entry.listed,

@@ -13,6 +13,9 @@ from enrich.demo.truth import Page, Picture
 OTHER = "Odile Framboisier"
 """Who else is in the galleries of two, and alone in others': she is in no stash-box."""
 
+PAGE_LENGTH = 20
+"""How many galleries these sites list at a time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:

@@ -35,7 +35,7 @@ class RunningWorld:
         return build_world(self.seed, self.performers)
 
     def truth(self) -> dict[str, Any]:
-        """The truth as the server tells it."""
+        """The truth as the server reports it."""
         return dict(self._json("/_truth"))
 
     def requests(self) -> dict[str, int]:
@@ -61,17 +61,9 @@ class RunningWorld:
 @contextmanager
 def running_world(port: int = 0, seed: int = SEED, performers: int = 30) -> Iterator[RunningWorld]:
     """A demo world in a subprocess, up until the block ends. Raises EnrichError where it cannot start."""
-    command = [
-        sys.executable,
-        "-m",
-        "enrich.demo",
-        "--port",
-        str(port),
-        "--seed",
-        str(seed),
-        "--performers",
-        str(performers),
-    ]
+    asked = {"--port": port, "--seed": seed, "--performers": performers}
+    options = [word for option, number in asked.items() for word in (option, str(number))]
+    command = [sys.executable, "-m", "enrich.demo", *options]
     with (
         TemporaryFile("w+") as complaints,  # a pipe nobody reads would stop a server that has much to say
         subprocess.Popen(
@@ -83,10 +75,10 @@ def running_world(port: int = 0, seed: int = SEED, performers: int = 30) -> Iter
             line = process.stdout.readline()
             if not line:
                 complaints.seek(0)
-                said = complaints.read().strip().splitlines() or ["it ended without a word"]
-                raise EnrichError(f"the demo world did not start: {said[-1]}")
-            told = int(json.loads(line)["port"])
-            yield RunningWorld(f"http://127.0.0.1:{told}", told, seed, performers)
+                lines = complaints.read().strip().splitlines() or ["it ended without a word"]
+                raise EnrichError(f"the demo world did not start: {lines[-1]}")
+            actual_port = int(json.loads(line)["port"])
+            yield RunningWorld(f"http://127.0.0.1:{actual_port}", actual_port, seed, performers)
         finally:
             process.terminate()
             try:
@@ -99,7 +91,7 @@ def write_sources(path: Path, base_url: str) -> None:
     """Write a sources.yaml in which the demo's sources are enabled, unlimited in pace, and point at ``base_url``."""
     from enrich.demo.sites import source_blocks
 
-    said = {
+    sources = {
         "global": {
             "max_faces_per_performer": 20,
             "default_rate_limit": 0,
@@ -113,4 +105,4 @@ def write_sources(path: Path, base_url: str) -> None:
         },
         **source_blocks(base_url),
     }
-    path.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    path.write_text(yaml.safe_dump(sources, sort_keys=False, allow_unicode=True), encoding="utf-8")

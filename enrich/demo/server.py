@@ -68,7 +68,7 @@ def application(world: World) -> web.Application:
 
 
 async def serve(world: World, port: int = 0, *, listening: Callable[[int], None]) -> None:
-    """Serve until SIGTERM, SIGINT or the end of a piped stdin; ``listening`` is told the port as soon as it answers.
+    """Serve until SIGTERM, SIGINT or the end of a piped stdin; ``listening`` gets the port once it answers.
 
     Raises EnrichError where the port is taken.
     """

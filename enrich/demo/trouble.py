@@ -15,7 +15,7 @@ SIZES: tuple[tuple[int, int], ...] = ((600, 800), (560, 840), (640, 800), (520, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
-    """One kind of trouble. ``told``: what the server says of the size where that is not the truth."""
+    """One kind of trouble. ``told``: the size that the server states where that is not the truth."""
 
     kind: DrawingKind
     expected: tuple[Verdict, ...]

@@ -204,6 +204,6 @@ class World:
 
 
 def _plain(person: Person) -> dict[str, Any]:
-    said = asdict(person)
-    del said["look"]
-    return {**said, "adult": person.adult, "eye_color": person.look.eye_colour, "hair_color": person.look.hair_colour}
+    plain = asdict(person)
+    del plain["look"]
+    return {**plain, "adult": person.adult, "eye_color": person.look.eye_colour, "hair_color": person.look.hair_colour}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -12,13 +11,13 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from enrich.demo.answers import PictureAnswers
-    from enrich.demo.cast import Person
-    from enrich.demo.profiles import Plan
-    from enrich.demo.sites.page_site import PageSite
-    from enrich.demo.truth import Page, World
+    from enrich.demo.sites.generic_site import SiteTable
+    from enrich.demo.truth import World
 
+STASH_BOXES = ("stashdb", "theporndb", "pmvstash", "javstash", "fansdb")
+"""The sources with an API, in order of priority; all but ThePornDB are stash-boxes."""
 REFERENCE_SITES = ("babepedia", "iafd", "freeones", "boobpedia", "javdatabase", "pornpics", "elitebabes")
-"""The modules of the reference sites here; each is a ``ReferenceSite``."""
+"""The modules of the reference sites here; the ``SITE`` of each is its table."""
 
 
 class Site(Protocol):
@@ -28,59 +27,49 @@ class Site(Protocol):
         """What the server answers to."""
 
 
-class ReferenceSite(Protocol):
-    """What the module of a reference site offers."""
-
-    NAME: str
-    PLAN: Plan
-    Site: type[PageSite]
-
-    def links(self, people: Mapping[str, Person]) -> Mapping[str, tuple[str, ...]]:
-        """The pages here that the stash-box links, by person, as addresses of the real site."""
-
-    def pages(self, people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
-        """Every profile page."""
-
-
-def reference_sites() -> tuple[ReferenceSite, ...]:
+def reference_sites() -> tuple[SiteTable, ...]:
     """Every reference site of the world, in the order in which it is crawled."""
-    return tuple(cast("ReferenceSite", import_module(f"{__name__}.{name}")) for name in REFERENCE_SITES)
+    return tuple(cast("SiteTable", import_module(f"{__name__}.{name}").SITE) for name in REFERENCE_SITES)
 
 
 def sites(world: World, answers: PictureAnswers) -> tuple[Site, ...]:
     """Every site of the world."""
-    from enrich.demo.sites import further_records
+    from enrich.demo.sites.generic_site import GenericSite
     from enrich.demo.sites.stash_box import StashBox
     from enrich.demo.sites.theporndb import ThePornDB
 
-    further = (StashBox(world, answers, name) for name in further_records.BOXES)
     return (
-        StashBox(world, answers),
         ThePornDB(world, answers),
-        *further,
-        *(site.Site(world, answers) for site in reference_sites()),
+        *(StashBox(world, answers, name) for name in STASH_BOXES if name != "theporndb"),
+        *(GenericSite(table, world, answers) for table in reference_sites()),
     )
 
 
 def source_blocks(base_url: str) -> dict[str, Any]:
     """The ``stash_boxes`` and ``reference_sites`` of a sources.yaml that points at the world."""
-    from enrich.demo.sites import further_records, stash_box, stash_records, theporndb, theporndb_records
-
     return {
-        "stash_boxes": {
-            stash_records.NAME: stash_box.source_block(base_url),
-            theporndb_records.NAME: theporndb.source_block(base_url),
-            **{
-                name: stash_box.source_block(base_url, name, priority=box.priority, max_faces=box.max_faces)
-                for name, box in further_records.BOXES.items()
-            },
-        },
-        "reference_sites": {name: _as_shipped(name, base_url) for name in REFERENCE_SITES},
+        "stash_boxes": {name: _stash_box(name, base_url) for name in STASH_BOXES},
+        "reference_sites": {name: _reference_site(name, base_url) for name in REFERENCE_SITES},
     }
 
 
+def _stash_box(name: str, base_url: str) -> dict[str, Any]:
+    block = _as_shipped(name, base_url)
+    return {
+        **block,
+        "url": block["url"] if name == "theporndb" else f"{block['url']}/graphql",
+        "priority": default_sources().get(name).priority,
+        "api_key_env": f"{name.upper()}_API_KEY",
+    }
+
+
+def _reference_site(name: str, base_url: str) -> dict[str, Any]:
+    genders = default_sources().get(name).gender_filter
+    return {**_as_shipped(name, base_url), "gender_filter": sorted(genders) if genders else "any"}
+
+
 def _as_shipped(name: str, base_url: str) -> dict[str, Any]:
-    """A reference site's block: as shipped, but enabled, without a pace and at the demo world."""
+    """A source's block: as shipped, but enabled, without a pace and at the demo world."""
     shipped = default_sources().get(name)
     return {
         "enabled": True,
@@ -88,5 +77,4 @@ def _as_shipped(name: str, base_url: str) -> dict[str, Any]:
         "rate_limit": 0,
         "max_faces": shipped.max_faces,
         "trust_level": shipped.trust_level,
-        "gender_filter": sorted(shipped.gender_filter) if shipped.gender_filter else "any",
     }

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import quote
 
 from aiohttp import web
 
 from enrich.demo import profiles
-from enrich.demo.answers import PictureAnswers
-from enrich.demo.cast import Person
-from enrich.demo.sites.babepedia_html import ROOT, profile_html, search_html
-from enrich.demo.sites.page_site import PageSite, html, require_referer
-from enrich.demo.truth import Page, World
+from enrich.demo.sites.generic_site import GenericSite, SiteTable, page_answer
 
-NAME = "babepedia"
-
-
+ROOT = "/babepedia"
 PLAN = profiles.Plan(
-    site=NAME,
+    site="babepedia",
     by_url=(
         "ada", "zoe", "orla", "sarita", "meilan", "hoshino", "nina_dancer", "bram", "quill", "ilse", "tess", "dana",
         "petra", "carmen", "lola", "vesna", "imogen", "dalia", "xiomara", "priya", "coralie", "juno",
@@ -57,51 +50,28 @@ def address(kind: profiles.Kind, title: str, number: int) -> str:
             return f"{ROOT}/pics/{quote('Not ' + title)}.jpg"
 
 
-def links(people: Mapping[str, Person]) -> Mapping[str, tuple[str, ...]]:
-    """None beside those that the cast has: they are spelled in the ways that stash-boxes have them in."""
-    return {}
+def spelled(name: str) -> str:
+    """A name as addresses have it."""
+    return name.replace(" ", "_")
 
 
-def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
-    """Every profile page of the site."""
-    return profiles.pages(PLAN, address, people, seed)
+def search(site: GenericSite, request: web.Request) -> web.Response:
+    """Hyphens in a term find nothing, as there; a space finds them."""
+    term = request.query.get("term", "").casefold().strip()
+    titles = (page.title for page in site.pages)
+    found = sorted({title for title in titles if term and term in title.casefold().replace("-", " ")})
+    return web.json_response([{"label": title, "value": title} for title in found])
 
 
-class Site(PageSite):
-    """The site under ``/babepedia``."""
-
-    name = NAME
-
-    def __init__(self, world: World, answers: PictureAnswers) -> None:
-        super().__init__(world, answers)
-        self._served = {name: page for page in self.pages for name in page.answers_to}
-
-    def routes(self) -> list[web.RouteDef]:
-        """What the server answers to."""
-        return [
-            web.get(f"{ROOT}/babe/{{slug}}", self._profile),
-            web.get(f"{ROOT}/ajax-search.php", self._search),
-            web.get(f"{ROOT}/{{folder:pics|user-uploads|galleries|galleries-thumbs|thumbs}}/{{file:.+}}", self._image),
-        ]
-
-    async def _profile(self, request: web.Request) -> web.Response:
-        name = request.match_info["slug"].replace("_", " ")
-        page = self._served.get(name)
-        return html(search_html(name) if page is None else profile_html(page, self.people))
-
-    async def _search(self, request: web.Request) -> web.Response:
-        """Hyphens in a term find nothing, as there; a space finds them."""
-        term = request.query.get("term", "").casefold().strip()
-        spoken = {page.title: page.title.casefold().replace("-", " ") for page in self.pages}
-        titles = sorted(title for title, said in spoken.items() if term and term in said)
-        return web.json_response([{"label": title, "value": title} for title in titles])
-
-    async def _image(self, request: web.Request) -> web.StreamResponse:
-        """A picture for those who come from a page of the site; others are turned away, as there."""
-        require_referer(request)
-        path = request.path.replace("/galleries-thumbs/", "/galleries/")
-        small = path != request.path
-        for mark in ("_thumb3", "_thumb"):
-            if f"{mark}." in path:
-                path, small = path.replace(mark, ""), True
-        return await self.send(self.pictures.get(path), 240 if small else None)
+SITE = SiteTable(
+    plan=PLAN,
+    address=address,
+    keys=lambda page: map(spelled, page.answers_to),
+    asked=spelled,
+    own_key=lambda name: quote(spelled(name)),
+    answers={"/babe/{slug}": page_answer(missing_status=200), "/ajax-search.php": search},
+    images="/{folder:pics|user-uploads|galleries|galleries-thumbs|thumbs}/{file:.+}",
+    sizes=((r"/galleries-thumbs/", "/galleries/", 240), (r"_thumb3?(?=\.)", "", 240)),
+    needs_referer=True,
+)
+"""The stash-box's links are the cast's own: they are spelled in the ways that stash-boxes have them in."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from aiohttp import web
 
 from enrich.demo import profiles
-from enrich.demo.answers import PictureAnswers
 from enrich.demo.cast import Person
-from enrich.demo.sites.boobpedia_html import ROOT, article_html, film_html, missing_html, thumb
-from enrich.demo.sites.page_site import PageSite, html
+from enrich.demo.sites.generic_site import GenericSite, SiteTable, page_answer
 from enrich.demo.trouble import good_drawing, seed_of
-from enrich.demo.truth import Page, Verdict, World
+from enrich.demo.truth import Page, Verdict
 
 NAME = "boobpedia"
-FILM = "Ruby Marlow"
+FILM = "Ruby_Marlow"
 """A film by the name that somebody goes by."""
 MISLABELLED = "lola"
 """In whose gallery the wiki has somebody else under her name."""
@@ -43,26 +40,22 @@ def address(kind: profiles.Kind, title: str, number: int) -> str:
     file = {"profile": title, "upload": f"{title} photo", "gallery": f"{title} in 2019"}.get(kind, f"{kind} {title}")
     name = f"{file} {number}".replace(" ", "_")
     folder = f"{zlib.crc32(name.encode()) & 0xFF:02x}"
-    return f"{ROOT}/wiki/images/{folder[0]}/{folder}/{quote(name, safe='')}.jpg"
+    return f"/{NAME}/wiki/images/{folder[0]}/{folder}/{quote(name, safe='')}.jpg"
 
 
-def links(people: Mapping[str, Person]) -> Mapping[str, tuple[str, ...]]:
-    """Articles as the stash-box links them: by title, or by a name that is redirected."""
-    found = {}
-    for at, (key, person) in enumerate(people.items()):
-        if key in PLAN.by_url or key.startswith("extra"):
-            title = PLAN.retitled[key] if key == "nina_dancer" else person.name
-            host = ("https://www.boobpedia.com", "http://boobpedia.com")[at % 2]
-            found[key] = (f"{host}/boobs/{quote(title.replace(' ', '_'))}",)
-    return found
+def spelled(title: str) -> str:
+    """A title as addresses have it; its case counts, but for the first letter."""
+    name = title.replace(" ", "_")
+    return name[:1].upper() + name[1:]
 
 
-def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
-    """Every article about a person: one portrait, and what is planted there as further portraits."""
-    return tuple(_with_fewer(page, seed) for page in profiles.pages(PLAN, address, people, seed))
+def linked_as(person: Person) -> str:
+    """By title, or by a name that is redirected."""
+    return quote(spelled(PLAN.retitled[person.key] if person.key == "nina_dancer" else person.name))
 
 
-def _with_fewer(page: Page, seed: int) -> Page:
+def adapted(page: Page, seed: int) -> Page:
+    """One portrait, and what is planted there as further portraits."""
     gallery = page.gallery
     if page.person == MISLABELLED:
         drawing = good_drawing("odile", seed_of(seed, NAME, MISLABELLED))
@@ -72,35 +65,23 @@ def _with_fewer(page: Page, seed: int) -> Page:
     return replace(page, profile=(page.profile[0], *page.profile[3:]), gallery=gallery)
 
 
-class Site(PageSite):
-    """The site under ``/boobpedia``."""
+def article(site: GenericSite, request: web.Request) -> web.Response:
+    """The article of a person, or of the film."""
+    if spelled(request.match_info["slug"]) == FILM:
+        return site.render(request, "film", asked=FILM)
+    return page_answer()(site, request)
 
-    name = NAME
 
-    def __init__(self, world: World, answers: PictureAnswers) -> None:
-        super().__init__(world, answers)
-        self._served = {name.replace(" ", "_"): page for page in self.pages for name in page.answers_to}
-        self._thumbs = {unquote(thumb(picture, 240)): picture for picture in self.pictures.values()}
-
-    def routes(self) -> list[web.RouteDef]:
-        """What the server answers to."""
-        return [
-            web.get(f"{ROOT}/boobs/{{title}}", self._article),
-            web.get(f"{ROOT}/wiki/images/{{file:.+}}", self._image),
-        ]
-
-    async def _article(self, request: web.Request) -> web.Response:
-        """An article; the case of a title counts, but for its first letter."""
-        asked = request.match_info["title"].replace(" ", "_")
-        asked = asked[:1].upper() + asked[1:]
-        page = self._served.get(asked)
-        if page is not None:
-            return html(article_html(page, self.people, asked))
-        if asked == FILM.replace(" ", "_"):
-            return html(film_html(FILM))
-        return html(missing_html(asked), 404)
-
-    async def _image(self, request: web.Request) -> web.StreamResponse:
-        if request.path in self.pictures:
-            return await self.send(self.pictures[request.path])
-        return await self.send(self._thumbs.get(request.path), 240)
+SITE = SiteTable(
+    plan=PLAN,
+    address=address,
+    keys=lambda page: map(spelled, page.answers_to),
+    asked=spelled,
+    own_key=spelled,
+    answers={"/boobs/{slug}": article},
+    images="/wiki/images/{file:.+}",
+    sizes=((r"/wiki/images/thumb/(.+)/240px-[^/]+$", r"/wiki/images/\1", 240),),
+    link_forms=("https://www.boobpedia.com/boobs/{}", "http://boobpedia.com/boobs/{}"),
+    linked_as=linked_as,
+    adapted=adapted,
+)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 from aiohttp import web
 from anyascii import anyascii
 
 from enrich.demo import profiles
-from enrich.demo.answers import PictureAnswers
-from enrich.demo.cast import Person
-from enrich.demo.sites.freeones_html import ROOT, bio_html, gallery_html, list_html, missing_html, results_html
-from enrich.demo.sites.page_site import PageSite, html
-from enrich.demo.truth import Page, World
+from enrich.demo.sites.generic_site import GenericSite, SiteTable, page_answer
+from enrich.demo.truth import Page
 
-NAME = "freeones"
+ROOT = "/freeones"
 HOME = "https://www.freeones.com"
-
 PLAN = profiles.Plan(
-    site=NAME,
+    site="freeones",
     by_url=(
         "zoe", "orla", "sarita", "meilan", "hoshino", "nina_dancer", "bram", "ilse", "tess", "dana", "petra", "imogen",
         "coralie", "juno",
@@ -57,70 +53,44 @@ def address(kind: profiles.Kind, title: str, number: int) -> str:
             return f"{ROOT}/photo/signed-{slug}/1440x0/{kind}/{slug}-{number}.jpg"
 
 
-def links(people: Mapping[str, Person]) -> Mapping[str, tuple[str, ...]]:
-    """Addresses old and new, spelled as stash-boxes have them."""
-    extras = tuple(key for key in people if key.startswith("extra"))
-    found = {key: f"{HOME}/{slug_of(people[key].name)}/bio" for key in (*PLAN.by_url, *extras)}
-    found["zoe"] = f"{HOME}/zoe-lindqvist"
-    found["orla"] = f"{HOME}/de/orla-odannagh/profile"
-    found["sarita"] = f"{HOME}/html/s_links/bio_Sarita_St_Amory.php"
-    found["meilan"] = f"{HOME}/Mei-Lan-Tarrow/photos/a-gallery?x=1"
-    found["hoshino"] = "https://www.freeones.xxx/tamara-hoshino/feed"
-    return {key: (url,) for key, url in found.items()}
+def gallery_data(page: Page) -> dict[str, str | None]:
+    """A gallery is described as data on one page and by its tiles alone on the next."""
+    media = [{"@type": "ImageObject", "url": picture.path} for picture in page.gallery]
+    data = json.dumps({"@type": "ImageGallery", "associatedMedia": media}).replace("/", "\\/")
+    return {"data": data if len(SITE.slug(page)) % 2 else None}
 
 
-def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
-    """Every page; a planted picture stands in place of the portrait, as there is only one."""
-    return tuple(replace(page, profile=page.profile[-1:]) for page in profiles.pages(PLAN, address, people, seed))
+def results(site: GenericSite, request: web.Request) -> web.Response:
+    """Whoever has the whole term in the page's name; some twice, the second with a page that is nobody's."""
+    term = request.query.get("q", "").casefold().strip()
+    names = {SITE.slug(page): page.title for page in site.served.values()}
+    names |= {f"{slug_of(name)}-{n}": name for name in AMBIGUOUS for n in (3, 4)}
+    return site.render(
+        request, "results", found={slug: name for slug, name in names.items() if term and term in name.casefold()}
+    )
 
 
-class Site(PageSite):
-    """The site under ``/freeones``."""
-
-    name = NAME
-
-    def __init__(self, world: World, answers: PictureAnswers) -> None:
-        super().__init__(world, answers)
-        self._served = {slug_of(name): page for page in self.pages for name in page.answers_to}
-        self._slugs = {id(page): slug_of(_own_name(page, world.people)) for page in self.pages}
-
-    def routes(self) -> list[web.RouteDef]:
-        """What the server answers to."""
-        return [
-            web.get(f"{ROOT}/babes", self._results),
-            web.get(f"{ROOT}/photo/{{path:.+}}", self._image),
-            web.get(f"{ROOT}/{{slug}}/{{part:bio|photos}}", self._page),
-            web.get(f"{ROOT}/{{slug}}/photos/{{gallery}}", self._page),
-        ]
-
-    async def _page(self, request: web.Request) -> web.Response:
-        page = self._served.get(request.match_info["slug"])
-        if page is None:
-            return html(missing_html(), 404)
-        slug = self._slugs[id(page)]
-        if "gallery" in request.match_info:
-            text = gallery_html(page, slug)
-        elif request.match_info["part"] == "photos":
-            text = list_html(page, slug, self.people)
-        else:
-            text = bio_html(page, slug, self.people[page.person])
-        return html(text)
-
-    async def _results(self, request: web.Request) -> web.Response:
-        """Whoever has the whole term in the page's name; some twice, the second with a page that is nobody's."""
-        term = request.query.get("q", "").casefold().strip()
-        found = {
-            self._slugs[id(page)]: page.title
-            for page in self._served.values()
-            if term and term in page.title.casefold()
-        }
-        twice = {f"{slug_of(name)}-{n}": name for name in AMBIGUOUS for n in (3, 4) if term and term in name.casefold()}
-        return html(results_html({**found, **twice}))
-
-    async def _image(self, request: web.Request) -> web.StreamResponse:
-        return await self.send(self.pictures.get(request.path))
-
-
-def _own_name(page: Page, people: Mapping[str, Person]) -> str:
-    """The name that a page's addresses are made of: not that of somebody in whose place it is served."""
-    return page.title if page.person in PLAN.other_woman.values() else page.answers_to[0]
+SITE = SiteTable(
+    plan=PLAN,
+    address=address,
+    keys=lambda page: map(slug_of, page.answers_to),
+    own_key=slug_of,
+    answers={
+        "/babes": results,
+        "/{slug}/bio": page_answer(),
+        "/{slug}/photos": page_answer("photos"),
+        "/{slug}/photos/{gallery}": page_answer("gallery_page", more=gallery_data),
+    },
+    images="/photo/{path:.+}",
+    link_forms=(HOME + "/{}/bio",),
+    linked_as=lambda person: slug_of(person.name),
+    links_by_hand={
+        "zoe": f"{HOME}/zoe-lindqvist",
+        "orla": f"{HOME}/de/orla-odannagh/profile",
+        "sarita": f"{HOME}/html/s_links/bio_Sarita_St_Amory.php",
+        "meilan": f"{HOME}/Mei-Lan-Tarrow/photos/a-gallery?x=1",
+        "hoshino": "https://www.freeones.xxx/tamara-hoshino/feed",
+    },
+    adapted=lambda page, _seed: replace(page, profile=page.profile[-1:]),
+)
+"""A planted picture stands in place of the portrait, as there is only one."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
-from aiohttp import web
 from anyascii import anyascii
 
 from enrich.demo import profiles
-from enrich.demo.answers import PictureAnswers
-from enrich.demo.cast import Person
-from enrich.demo.sites.javdatabase_html import ROOT, idol_html, missing_html
-from enrich.demo.sites.page_site import PageSite, html
-from enrich.demo.truth import Page, World
+from enrich.demo.sites.generic_site import SiteTable, page_answer
+from enrich.demo.truth import Page
 
-NAME = "javdatabase"
+ROOT = "/javdatabase"
 INVERTED = {
     "hoshino": "Hoshino Tamara",
     "priya": "Sandermeer Priya",
@@ -27,7 +25,7 @@ INVERTED = {
 """Person -> the name with the family first, which is the only one the site has an address for."""
 
 PLAN = profiles.Plan(
-    site=NAME,
+    site="javdatabase",
     by_url=(
         "hoshino", "zoe", "orla", "bram", "quill", "wren", "dana", "petra", "priya", "dalia", "xiomara", "juno",
         "vesna", "coralie",
@@ -48,6 +46,11 @@ def slug(name: str) -> str:
     return re.sub(r"[\s.-]+", "-", plain).strip("-")
 
 
+def keys(page: Page) -> Iterable[str]:
+    """The slugs that a page answers to."""
+    return map(slug, (page.title,) if page.person in INVERTED else page.answers_to)
+
+
 def address(kind: profiles.Kind, title: str, number: int) -> str:
     """Where a picture lies; namesakes and covers have addresses that differ from a portrait's by little."""
     match kind:
@@ -61,49 +64,31 @@ def address(kind: profiles.Kind, title: str, number: int) -> str:
             return f"{ROOT}/covers/full/{kind}/{slug(title)}{number}pl.webp"
 
 
-def links(people: Mapping[str, Person]) -> Mapping[str, tuple[str, ...]]:
-    """Idols as the stash-box links them, some with a page of their works."""
-    found = {}
-    for at, (key, person) in enumerate(people.items()):
-        if key in PLAN.by_url or key.startswith("extra"):
-            at_site = slug(PLAN.retitled.get(key, person.name))
-            found[key] = (f"https://www.javdatabase.com/idols/{quote(at_site)}/{'?ipage=2' if at % 2 else ''}",)
-    return found
+def adapted(page: Page, _seed: int) -> Page:
+    """The one portrait is good, or what is planted there."""
+    portrait = page.profile[-1] if page.person in PLAN.planted else page.profile[0]
+    portrait = replace(portrait, drawing=replace(portrait.drawing, encoding="webp"))
+    return replace(page, profile=(portrait,), uploads=(), gallery=())
 
 
-def pages(people: Mapping[str, Person], seed: int) -> tuple[Page, ...]:
-    """Every idol's page: its one portrait is good, or what is planted there."""
-    found = []
-    for page in profiles.pages(PLAN, address, people, seed):
-        portrait = page.profile[-1] if page.person in PLAN.planted else page.profile[0]
-        portrait = replace(portrait, drawing=replace(portrait.drawing, encoding="webp"))
-        found.append(replace(page, profile=(portrait,), uploads=(), gallery=()))
-    return tuple(found)
+def names_and_layout(page: Page) -> dict[str, Any]:
+    """Japanese names and the others, without the page's own in the other order; and which of two layouts it has."""
+    own = set(page.title.casefold().split())
+    names = [alias for alias in page.aliases if set(alias.casefold().split()) != own]
+    japanese = [name for name in names if "CJK" in unicodedata.name(name[0])]
+    other = [name for name in names if name not in japanese]
+    return {"japanese": japanese, "other": other, "lazy": len(page.title) % 2 == 0}
 
 
-class Site(PageSite):
-    """The site under ``/javdatabase``."""
-
-    name = NAME
-
-    def __init__(self, world: World, answers: PictureAnswers) -> None:
-        super().__init__(world, answers)
-        served = {slug(name): page for page in self.pages for name in page.answers_to if page.person not in INVERTED}
-        self._served = served | {slug(page.title): page for page in self.pages if page.person in INVERTED}
-
-    def routes(self) -> list[web.RouteDef]:
-        """What the server answers to."""
-        return [
-            web.get(f"{ROOT}/idols/{{slug}}/", self._idol),
-            web.get(f"{ROOT}/{{folder:idolimages|covers|vertical}}/{{file:.+}}", self._image),
-        ]
-
-    async def _idol(self, request: web.Request) -> web.Response:
-        page = self._served.get(request.match_info["slug"])
-        if page is None:
-            return html(missing_html(), 404)
-        return html(idol_html(page, self.people, slug(page.title)))
-
-    async def _image(self, request: web.Request) -> web.StreamResponse:
-        path = request.path.replace("/idolimages/thumb/", "/idolimages/full/")
-        return await self.send(self.pictures.get(path), None if path == request.path else 150)
+SITE = SiteTable(
+    plan=PLAN,
+    address=address,
+    keys=keys,
+    own_key=slug,
+    answers={"/idols/{slug}/": page_answer(more=names_and_layout)},
+    images="/{folder:idolimages|covers|vertical}/{file:.+}",
+    sizes=((r"/idolimages/thumb/", "/idolimages/full/", 150),),
+    link_forms=("https://www.javdatabase.com/idols/{}/", "https://www.javdatabase.com/idols/{}/?ipage=2"),
+    linked_as=lambda person: quote(slug(PLAN.retitled.get(person.key, person.name))),
+    adapted=adapted,
+)

@@ -15,7 +15,6 @@ from graphql import GraphQLError, GraphQLResolveInfo, build_schema, execute_sync
 
 from enrich.demo.answers import PictureAnswers
 from enrich.demo.cast import NAMESPACE, Person
-from enrich.demo.sites.stash_records import NAME
 from enrich.demo.truth import Record, World
 
 API_KEY = "demo-key"
@@ -38,7 +37,7 @@ _SORT_FIELDS = {
 class StashBox:
     """One stash-box under ``/<name>``; the server's own tie order is the order of its records."""
 
-    def __init__(self, world: World, answers: PictureAnswers, name: str = NAME) -> None:
+    def __init__(self, world: World, answers: PictureAnswers, name: str) -> None:
         self.name = name
         self._answers = answers
         records = [record for record in world.records if record.site == name]
@@ -103,7 +102,7 @@ class StashBox:
             return web.Response(status=400)
         picture = self._paths.get(request.path)
         longest = int(size) if size in ("300", "600", "1280") else None
-        return web.Response(status=404) if picture is None else await self._answers.answer(picture, longest)
+        return await self._answers.answer(picture, longest)
 
     def _query_performers(self, input: Mapping[str, Any]) -> Row:
         rows = [row for row in self._rows if not row["deleted"] and _matches(row, input)]
@@ -123,18 +122,6 @@ class StashBox:
         wanted = term.casefold()
         rows = [row for row in self._rows if not row["deleted"] and wanted in _names(row)]
         return _page(rows, page or 1, per_page or limit or 10)
-
-
-def source_block(base_url: str, name: str = NAME, *, priority: int = 1, max_faces: int = 5) -> dict[str, Any]:
-    """This source's block in a sources.yaml that points at the demo world."""
-    return {
-        "enabled": True,
-        "url": f"{base_url}/{name}/graphql",
-        "rate_limit": 0,
-        "max_faces": max_faces,
-        "priority": priority,
-        "trust_level": "high",
-    }
 
 
 def _for_readers(answer: Callable[..., Any]) -> Callable[..., Any]:

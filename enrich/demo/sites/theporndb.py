@@ -50,8 +50,8 @@ class ThePornDB:
         try:
             page, asked = int(request.query.get("page", "1")), int(request.query.get("per_page", "25"))
         except ValueError:
-            said = "The page field must be an integer."
-            return web.json_response({"message": said, "errors": {"page": [said]}}, status=422)
+            problem = "The page field must be an integer."
+            return web.json_response({"message": problem, "errors": {"page": [problem]}}, status=422)
         size = max(1, min(asked, MOST_PER_PAGE))
         first = (max(page, 1) - 1) * size
         rows = self._rows[first : first + size]
@@ -89,21 +89,7 @@ class ThePornDB:
         """A picture, for nobody who shows the API's token to its host."""
         if "Authorization" in request.headers:
             return web.Response(status=403, text="a token has no business here")
-        picture = self._pictures.get(request.path)
-        return web.Response(status=404) if picture is None else await self._answers.answer(picture)
-
-
-def source_block(base_url: str) -> dict[str, Any]:
-    """This source's block in a sources.yaml that points at the demo world."""
-    return {
-        "enabled": True,
-        "url": f"{base_url}/{NAME}",
-        "rate_limit": 0,
-        "max_faces": 5,
-        "priority": 2,
-        "trust_level": "high",
-        "api_key_env": "THEPORNDB_API_KEY",
-    }
+        return await self._answers.answer(self._pictures.get(request.path))
 
 
 def _knows(request: web.Request) -> bool:
@@ -131,7 +117,7 @@ def _placed(row: Row, base: str) -> Row:
 
 
 def _row(record: Record, person: Person, at: int) -> Row:
-    """A record as the API hands it out: what is not there is null, an empty list, or not said at all."""
+    """A record as the API hands it out: what is not there is null, an empty list, or left out."""
     faces = [picture.path for picture in record.pictures if f"{CDN}/faces/" in picture.path]
     posters = [picture.path for picture in record.pictures if f"{CDN}/posters/" in picture.path]
     stands_in = [picture.path for picture in record.pictures if picture.path.endswith("male.png")]

@@ -49,44 +49,23 @@ def _record(person: Person, seed: int) -> Record:
             plant = PLANTED[person.key]
             drawing = bad_drawing(TROUBLE[plant], person.key, person.key, seed_of(seed, NAME, person.key, plant))
             make.add("posters", drawing, TROUBLE[plant].expected, plant)
-    return Record(
-        site=NAME,
-        source_id=stash_id(person.key, NAME),
-        person=person.key,
-        name=html.escape(person.name, quote=False),
-        pictures=tuple(make.pictures),
-    )
+    return make.record(stash_id(person.key, NAME))
 
 
 def _site_specific(person: Person, seed: int) -> Record:
     make = _Pictures(person, seed)
     make.never("faces/site-specific.jpg", "site_specific")
-    parent = stash_id(person.key, NAME)
-    return Record(
-        site=NAME,
-        source_id=stash_id(f"{person.key}_site", NAME),
-        person=person.key,
-        name=person.name,
-        pictures=tuple(make.pictures),
-        parent_id=parent,
-    )
+    return make.record(stash_id(f"{person.key}_site", NAME), parent_id=stash_id(person.key, NAME))
 
 
 def _under_age(person: Person, seed: int) -> Record:
     make = _Pictures(person, seed)
-    never = (ABSENT, Verdict(outcome="rejected", reason="underage"))
-    make.never("faces/kit.jpg", "underage", never)
-    return Record(
-        site=NAME,
-        source_id=stash_id(person.key, NAME),
-        person=person.key,
-        name=person.name,
-        pictures=tuple(make.pictures),
-    )
+    make.never("faces/kit.jpg", "underage", (ABSENT, Verdict(outcome="rejected", reason="underage")))
+    return make.record(stash_id(person.key, NAME))
 
 
 class _Pictures:
-    """Makes the pictures of one record. No address tells the size."""
+    """Makes the pictures of one record, and the record. No address tells the size."""
 
     def __init__(self, person: Person, seed: int) -> None:
         self.person = person
@@ -123,4 +102,15 @@ class _Pictures:
                 may_request=False,
                 plant=plant,
             )
+        )
+
+    def record(self, source_id: str, parent_id: str | None = None) -> Record:
+        """What has been made; ``parent_id``: of the record of which this is one site's."""
+        return Record(
+            site=NAME,
+            source_id=source_id,
+            person=self.person.key,
+            name=html.escape(self.person.name, quote=False),
+            pictures=tuple(self.pictures),
+            parent_id=parent_id,
         )
