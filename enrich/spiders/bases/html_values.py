@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from scrapy.http import HtmlResponse, Response, TextResponse
@@ -31,6 +31,8 @@ _SPAN = re.compile(rf"(?<!\d){_YEAR}(?:\s*[-\u2013\u2014]\s*(?:{_YEAR})?)?")
 _CM = re.compile(r"(?<![\d.])(\d{2,3})\s*cm\b", re.IGNORECASE)
 _METRES = re.compile(r"(?<!\d)([12][.,]\d{1,2})\s*m\b", re.IGNORECASE)
 _NOT_FOUND = re.compile(r"(?:error\s+)?404\b|(?:page\s+)?not found\b", re.IGNORECASE)
+_BETWEEN = re.compile(r"[,;\n]")
+_QUOTES = " \"'\u201c\u201d"
 _NO_MARKS = frozenset({"no", "none", "unknown", "n/a", "no data"})
 _BEGIN, _END = re.compile(rb"<html[\s>]", re.IGNORECASE), re.compile(rb"</html\s*>", re.IGNORECASE)
 
@@ -104,6 +106,18 @@ def read_word(text: str | None) -> str | None:
     """A category as the stash-boxes write it: ``Middle Eastern`` -> ``MIDDLE_EASTERN``."""
     cleaned = clean_text(text)
     return re.sub(r"[\s-]+", "_", cleaned.upper()) if cleaned and cleaned.casefold() != "no data" else None
+
+
+def split_list(text: str | None, between: re.Pattern[str] = _BETWEEN) -> Iterator[str]:
+    """The entries of a list in a text, cleaned, without quotation marks around them and without question marks."""
+    parts = (clean_text(part.strip(_QUOTES)) for part in between.split(text or ""))
+    return (part for part in parts if part and part.strip("? "))
+
+
+def read_only_word(text: str | None, between: re.Pattern[str] = _BETWEEN) -> str | None:
+    """The one value of a category; a list of them says less than the database could hold."""
+    values = list(split_list(text, between))
+    return read_word(values[0]) if len(values) == 1 else None
 
 
 def read_marks(text: str | None) -> tuple[BodyMark, ...]:
