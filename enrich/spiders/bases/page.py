@@ -61,7 +61,8 @@ LABELS: Final[Mapping[str, str]] = {
 }
 """Label, in lower case -> field. Of several labels of one field, the first in this order counts."""
 
-_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|avif|gif)$", re.IGNORECASE)
+PICTURE = re.compile(r"\.(?:jpe?g|png|webp|avif|gif)$", re.IGNORECASE)
+"""How the path of a picture ends."""
 _FLAG = re.compile(r"\bfi-([a-z]{2})\b")
 
 
@@ -89,7 +90,7 @@ class Page:
         """The address, if it is a picture's and not one of the site's own drawings."""
         url = self.url(href)
         path = urlsplit(url or "").path
-        return url if _PICTURE.search(path) and not (self.drawings and self.drawings in path) else None
+        return url if PICTURE.search(path) and not (self.drawings and self.drawings in path) else None
 
     def shown(self, element: Selector) -> str | None:
         """The picture in an element: its lazy address before the placeholder that stands in for it."""
