@@ -18,6 +18,7 @@ from enrich.spiders.bases.html_values import (
     hyphenated,
     read_date,
     read_height_cm,
+    read_pixels,
     read_word,
     says_not_found,
     unique,
@@ -183,14 +184,13 @@ def _is_alone(links: Sequence[str], slug: str | None) -> bool:
 
 
 def _image(response: HtmlResponse, url: str, link: Selector, folder: str) -> PageImage:
-    width, height = link.attrib.get("data-width", ""), link.attrib.get("data-height", "")
     shown = _largest(response, link.css("img")[0]) if link.css("img") else None
     return PageImage(
         url=url,
         fallback=shown if shown != url and _FOLDER.search(urlsplit(shown or "").path) else None,
         gallery=folder,
-        width_px=int(width) if width.isdecimal() and int(width) else None,
-        height_px=int(height) if height.isdecimal() and int(height) else None,
+        width_px=read_pixels(link.attrib.get("data-width")),
+        height_px=read_pixels(link.attrib.get("data-height")),
     )
 
 

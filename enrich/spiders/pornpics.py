@@ -15,7 +15,7 @@ from w3lib.url import add_or_replace_parameters, url_query_parameter
 from enrich.identity import clean_text, host_of, identify, name_key, same_name
 from enrich.items import Performer
 from enrich.spiders.bases.gallery_site import Listing
-from enrich.spiders.bases.html_values import absolute, hyphenated, says_not_found
+from enrich.spiders.bases.html_values import absolute, hyphenated, linked_data, read_pixels, says_not_found
 from enrich.spiders.bases.profile import PageImage, Profile
 from enrich.spiders.bases.reference_site import ReferenceSiteSpider
 
@@ -131,18 +131,10 @@ def _plain(heading: str) -> str | None:
 
 
 def _persons(response: HtmlResponse) -> Iterator[dict[str, Any]]:
-    for text in response.css("script[type='application/ld+json']::text").getall():
-        try:
-            said = json.loads(text, strict=False)
-        except (ValueError, RecursionError):
-            continue
-        entries = said if isinstance(said, list) else [said]
-        graphs = [entry["@graph"] for entry in entries if isinstance(entry, dict) and "@graph" in entry]
-        entries = [*entries, *(entry for graph in graphs if isinstance(graph, list) for entry in graph)]
-        for entry in entries:
-            for person in (entry, entry.get("mainEntity")) if isinstance(entry, dict) else ():
-                if isinstance(person, dict) and person.get("@type") in ("Person", ["Person"]):
-                    yield person
+    for entry in linked_data(response):
+        for person in (entry, entry.get("mainEntity")):
+            if isinstance(person, dict) and person.get("@type") in ("Person", ["Person"]):
+                yield person
 
 
 def _headshots(response: HtmlResponse, name: str, portrait: str | None) -> Iterator[str]:
@@ -209,6 +201,6 @@ def _picture(response: HtmlResponse, link: Selector, gallery: str | None) -> Pag
         url=full,
         fallback=thumb if thumb != full else None,
         gallery=gallery,
-        width_px=int(width) if width.isdecimal() and int(width) else None,
-        height_px=int(height) if height.isdecimal() and int(height) else None,
+        width_px=read_pixels(width),
+        height_px=read_pixels(height),
     )

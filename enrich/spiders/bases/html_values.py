@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import calendar
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import Any
 
 from scrapy.http import HtmlResponse, Response, TextResponse
 from w3lib.encoding import html_body_declared_encoding
@@ -141,6 +143,25 @@ def absolute(response: TextResponse, href: str | None) -> str | None:
     except ValueError:
         return None
     return url if host_of(url) else None
+
+
+def read_pixels(text: object) -> int | None:
+    """A width or height in pixels, which may end with ``px``."""
+    digits = str(text).removesuffix("px").strip()
+    return int(digits) or None if digits.isascii() and digits.isdecimal() and len(digits) < 6 else None
+
+
+def linked_data(response: TextResponse) -> Iterator[dict[str, Any]]:
+    """The objects that a page describes to search engines (JSON-LD), those of a graph among them."""
+    for script in response.css("script[type='application/ld+json']::text").getall():
+        try:
+            parsed = json.loads(script, strict=False)
+        except (ValueError, RecursionError):
+            continue
+        entries = [entry for entry in (parsed if isinstance(parsed, list) else [parsed]) if isinstance(entry, dict)]
+        graphs = [graph for entry in entries if isinstance(graph := entry.get("@graph"), list)]
+        yield from entries
+        yield from (entry for graph in graphs for entry in graph if isinstance(entry, dict))
 
 
 def hyphenated(name: str) -> str | None:
