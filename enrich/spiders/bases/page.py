@@ -178,6 +178,8 @@ class HtmlSiteSpider(ReferenceSiteSpider):
             aliases=tuple(alias for alias in unique(self.aliases(page)) if alias != name),
             urls=unique(self.links(page)),
             images=tuple(self.pictures(page, name)),
+            galleries=tuple(self.galleries(page)),
+            lists=tuple(self.lists(page)),
             **{"country": page.flag(self.flags) if self.flags else None} | read_facts(self.facts(page), self.readers),
         )
 
@@ -212,3 +214,11 @@ class HtmlSiteSpider(ReferenceSiteSpider):
             href = element.attrib.get("href")
             if url := page.picture(href) if href else page.shown(element):
                 yield PageImage(url=url)
+
+    def galleries(self, page: Page) -> Iterable[str]:
+        """Pages with more pictures of the person."""
+        return ()
+
+    def lists(self, page: Page) -> Iterable[str]:
+        """Further pages of the list of galleries."""
+        return ()
