@@ -10,19 +10,18 @@ import contextlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 from urllib.parse import urlsplit
 
-from parsel import Selector
+from parsel import Selector, SelectorList
 from scrapy.http import HtmlResponse
 
-from enrich.identity import clean_text, host_of, identify, name_key, same_name
+from enrich.identity import clean_text, host_of, name_key, same_name
 from enrich.identity.nationality import read_nationality
-from enrich.spiders.bases.html_values import absolute, read_date, read_height_cm, read_word, read_years, unique
-from enrich.spiders.bases.profile import PageImage, Profile, is_telling
-from enrich.spiders.bases.reference_site import ReferenceSiteSpider
+from enrich.spiders.bases.html_values import read_only_word, split_list
+from enrich.spiders.bases.page import PICTURE, READERS, HtmlSiteSpider, Page, Reader
+from enrich.spiders.bases.profile import PageImage, is_telling
 
 _NO_ARTICLE = "There is currently no text in this page"
 _ABOUT_A_PERSON = frozenset(
@@ -36,18 +35,22 @@ _REMARK = re.compile(r"\s*\([^()]*\)")
 _REFERENCE = re.compile(r"\[\w{1,3}\]")
 _THUMB = re.compile(r"/thumb(/[^?#]+)/(?:[^/?#]*-)?\d+px-[^/]+$")
 _THUMB_PX = re.compile(r"[/-](\d{1,5})px-[^/]+$")
-_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif)$", re.IGNORECASE)
 _PAGE_NAME = re.compile(r'"wgPageName"\s*:\s*("(?:[^"\\]|\\.)*")')
 _SCALE = re.compile(r"\d+(?:\.\d+)?x")
 _JOINING = frozenset(("and", "with", "feat", "featuring", "vs"))
 _JOINED = re.compile(r"[&+/]|,\s*[^\W\d]")
 
 
-class BoobpediaSpider(ReferenceSiteSpider):
+class BoobpediaSpider(HtmlSiteSpider):
     """Reads www.boobpedia.com."""
 
     name = "boobpedia"
     path = "/boobs/{slug}"
+    readers: ClassVar[Mapping[str, Reader]] = {
+        **READERS,
+        "country": lambda text: read_nationality(next(split_list(text), None)),
+        **dict.fromkeys(("ethnicity", "eye_color", "hair_color"), read_only_word),
+    }
 
     def slug(self, name: str) -> str | None:
         """A wiki title: words joined by underscores, the first letter upper case; some characters are not allowed."""
@@ -58,127 +61,98 @@ class BoobpediaSpider(ReferenceSiteSpider):
 
     def is_missing(self, response: HtmlResponse) -> bool:
         """Nobody's article: none at all, or one about a film."""
-        tables = [_rows(table) for table in _infoboxes(response)]
+        tables = _infoboxes(response)
         if not tables:
             return _NO_ARTICLE in _text(response.css("#mw-content-text, #bodyContent")[:1])
-        labels = {row.label for rows in tables for row in rows}
+        labels = {label for table in tables for label in _rows(table)}
         return labels.isdisjoint(_ABOUT_A_PERSON) and not labels.isdisjoint(_ABOUT_A_WORK)
 
-    def read(self, response: HtmlResponse) -> Profile | None:
-        """Read an article with one person's infobox; with two it is nobody's in particular.
+    def open(self, response: HtmlResponse) -> Page | None:
+        """The infobox of an article with one person's; with two it is nobody's in particular.
 
         That the title asked for was redirected here is no sign that it names this person: it may be a film or a duo.
         """
-        title = clean_text(response.css("h1#firstHeading").xpath("string()").get())
-        tables = ((table, _rows(table)) for table in _infoboxes(response))
-        people = [(table, rows) for table, rows in tables if any(row.label in _ABOUT_A_PERSON for row in rows)]
-        name = clean_text(_REMARK.sub("", title or "")) or title
-        if name is None or len(people) != 1:
-            return None
-        ((infobox, rows),) = people
-        facts: dict[str, str] = {}
-        for row in rows:
-            facts.setdefault(row.label, row.text)
-        one_line = {label: " ".join(text.split()) for label, text in facts.items()}
-        start_year, end_year = read_years(one_line.get("years active"))
-        known_as = unique(_listed(_REMARK.sub("", facts.get("also known as", ""))))
-        aliases = tuple(alias for alias in known_as if alias != name and name_key(alias))
-        return Profile(
-            name=name,
-            slug=_page_name(response),
-            aliases=aliases,
-            birth_date=read_date(one_line.get("born")),
-            death_date=read_date(one_line.get("died")),
-            country=read_nationality(next(_listed(facts.get("nationality")), None)),
-            ethnicity=_only_word(facts.get("ethnicity")),
-            height_cm=read_height_cm(one_line.get("height")),
-            eye_color=_only_word(facts.get("eye color")),
-            hair_color=_only_word(facts.get("hair") or facts.get("hair color")),
-            career_start_year=start_year,
-            career_end_year=end_year,
-            urls=unique(_links(response, infobox)),
-            images=(
-                *_pictures(response, infobox.css("a.mw-file-description img, a.image img")),
-                *_gallery(response, [name, *(alias for alias in aliases if is_telling(alias))]),
-            ),
-        )
+        people = [table for table in _infoboxes(response) if not _ABOUT_A_PERSON.isdisjoint(_rows(table))]
+        return Page(response, SelectorList(people)) if len(people) == 1 else None
+
+    def title(self, page: Page) -> str | None:
+        """The article's title without a remark in parentheses."""
+        title = clean_text(page.response.css("h1#firstHeading").xpath("string()").get())
+        return clean_text(_REMARK.sub("", title or "")) or title
+
+    def own_slug(self, page: Page) -> str | None:
+        """The title that the article has, whatever title was asked for."""
+        for script in page.response.xpath("//script[contains(., 'wgPageName')]/text()").getall():
+            if stated := _PAGE_NAME.search(script):
+                with contextlib.suppress(ValueError):
+                    title = clean_text(json.loads(stated[1]))
+                    return title.replace(" ", "_") if title else None
+        return super().own_slug(page)
+
+    def facts(self, page: Page) -> Mapping[str, str]:
+        """The rows of the infobox."""
+        return _rows(page.person[0])
+
+    def aliases(self, page: Page) -> Iterator[str]:
+        """The names without what is remarked on them."""
+        names = split_list(_REMARK.sub("", self.facts(page).get("also known as", "")))
+        return (name for name in names if name_key(name))
+
+    def links(self, page: Page) -> Iterator[str]:
+        """The person's accounts: links with a bold name or a small sign; advertisements are neither."""
+        for anchor in page.person.css("a[href]"):
+            signs = [_width_px(image.attrib) for image in anchor.css("img")]
+            if "sponsored" in anchor.attrib.get("rel", "") or not (anchor.css("b") or any(signs)):
+                continue
+            url = page.url(anchor.attrib["href"])
+            is_account = all(px is not None and px <= _ICON_PX for px in signs)
+            if url and is_account and host_of(url) not in (host_of(page.response.url), "boobpedia.com"):
+                yield url
+
+    def pictures(self, page: Page, name: str) -> Iterator[PageImage]:
+        """The infobox's, then those of galleries whose caption, or file name without one, names only the person."""
+        yield from _photographs(page, page.person.css("a.mw-file-description img, a.image img"))
+        names = [name, *(alias for alias in self.aliases(page) if is_telling(alias))]
+        gallery = "ul.gallery > li.gallerybox"
+        for box in page.response.css(f"div.mw-parser-output {gallery}, #bodyContent {gallery}"):
+            images = box.css("img")[:1]
+            caption = clean_text(_text(box.css(".gallerytext"))) or clean_text(images.attrib.get("alt"))
+            if caption and any(_shows(caption, name) for name in names):
+                yield from _photographs(page, images)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A line of an infobox. ``label``: lower case, no colon; ``text``: without references, one line for each of it."""
-
-    label: str
-    text: str
-
-
-def _infoboxes(response: HtmlResponse) -> Sequence[Selector]:
+def _infoboxes(response: HtmlResponse) -> SelectorList[Selector]:
     direct = response.css("div.mw-parser-output > table.infobox")
     return direct or response.css("div.mw-parser-output table.infobox, #bodyContent table.infobox")
 
 
-def _rows(infobox: Selector) -> list[_Row]:
-    rows = []
+def _rows(infobox: Selector) -> dict[str, str]:
+    """Label, in lower case -> its text without references, one line for each of it."""
+    rows: dict[str, str] = {}
     for line in infobox.xpath("./tr | ./tbody/tr"):
         cells = line.xpath("./td | ./th")
         if len(cells) == 2:
             label = " ".join(_text(cells[0]).split()).rstrip(": ").casefold()
-            rows.append(_Row(label, _REFERENCE.sub("", _text(cells[1]))))
+            rows.setdefault(label, _REFERENCE.sub("", _text(cells[1])))
     return rows
 
 
-def _text(cell: Any) -> str:
+def _text(cell: Selector | SelectorList[Selector]) -> str:
     """What a cell says: its lines as lines, without references and styles."""
     parts = cell.xpath(".//text()[not(ancestor::sup or ancestor::style or ancestor::script)] | .//br").getall()
     text = "".join("\n" if part.startswith("<br") else part for part in parts)
     return re.sub(r"\s+,", ",", re.sub(r"[^\S\n]+", " ", text))
 
 
-def _listed(text: str | None) -> Iterator[str]:
-    return (name for part in re.split(r"[,;\n]", text or "") if (name := clean_text(part.strip(" \"'\u201c\u201d"))))
-
-
-def _only_word(text: str | None) -> str | None:
-    """The one value of a category; a list of them says less than the database could hold."""
-    values = list(_listed(text))
-    return read_word(values[0]) if len(values) == 1 else None
-
-
-def _page_name(response: HtmlResponse) -> str | None:
-    """The title that the article has, whatever title was asked for."""
-    for script in response.xpath("//script[contains(., 'wgPageName')]/text()").getall():
-        if stated := _PAGE_NAME.search(script):
-            with contextlib.suppress(ValueError):
-                title = clean_text(json.loads(stated[1]))
-                return title.replace(" ", "_") if title else None
-    canonical = identify(response.css("link[rel='canonical']::attr(href)").get(""))
-    return canonical.id if canonical and canonical.site == BoobpediaSpider.name else None
-
-
-def _links(response: HtmlResponse, infobox: Selector) -> Iterator[str]:
-    """The person's accounts: links with a bold name or a small sign; advertisements are neither."""
-    for anchor in infobox.css("a[href]"):
-        signs = [_width_px(image.attrib) for image in anchor.css("img")]
-        if "sponsored" in anchor.attrib.get("rel", "") or not (anchor.css("b") or any(signs)):
-            continue
-        if all(px is not None and px <= _ICON_PX for px in signs):
-            url = absolute(response, anchor.attrib["href"])
-            if url is not None and host_of(url) not in (host_of(response.url), "boobpedia.com"):
-                yield url
-
-
-def _pictures(response: HtmlResponse, images: Sequence[Selector]) -> Iterator[PageImage]:
-    """Photographs: the original that a thumbnail was made from, or what is shown where it is the original."""
+def _photographs(page: Page, images: SelectorList[Selector]) -> Iterator[PageImage]:
+    """The originals that thumbnails were made from, or what is shown where it is the original."""
     for image in images:
         width_px = _width_px(image.attrib)
-        if width_px is not None and width_px <= _ICON_PX:
-            continue
-        shown = absolute(response, _largest(image.attrib))
-        if shown is None or "/images/" not in urlsplit(shown).path:
-            continue
-        original = _THUMB.sub(r"\1", shown)
-        if _PICTURE.search(urlsplit(original).path):
-            yield PageImage(url=original, fallback=shown if original != shown else None)
+        shown = page.url(_largest(image.attrib))
+        if (width_px is None or width_px > _ICON_PX) and shown and "/images/" in urlsplit(shown).path:
+            original = _THUMB.sub(r"\1", shown)
+            if page.picture(original):
+                yield PageImage(url=original, fallback=shown if original != shown else None)
 
 
 def _largest(attributes: Mapping[str, str]) -> str | None:
@@ -197,24 +171,15 @@ def _width_px(attributes: Mapping[str, str]) -> int | None:
     return int(named[1]) if named else None
 
 
-def _gallery(response: HtmlResponse, names: Sequence[str]) -> Iterator[PageImage]:
-    """The pictures whose caption, or file name where there is none, names the person and nobody beside them."""
-    for box in response.css("div.mw-parser-output ul.gallery > li.gallerybox, #bodyContent ul.gallery > li.gallerybox"):
-        images = box.css("img")[:1]
-        said = clean_text(_text(box.css(".gallerytext"))) or clean_text(images.attrib.get("alt"))
-        if said and any(_shows(said, name) for name in names):
-            yield from _pictures(response, images)
-
-
-def _shows(said: str, name: str) -> bool:
-    if same_name(said, name):
+def _shows(text: str, name: str) -> bool:
+    if same_name(text, name):
         return True
-    words, wanted = _words(said), _words(name)
-    if not is_telling(name) or not _JOINING.isdisjoint(words) or _JOINED.search(said):
+    words, wanted = _words(text), _words(name)
+    if not is_telling(name) or not _JOINING.isdisjoint(words) or _JOINED.search(text):
         return False
     return any(words[at : at + len(wanted)] == wanted for at in range(len(words)))
 
 
 def _words(text: str) -> list[str]:
-    plain = re.sub(r"['\u2019]s\b", "", _PICTURE.sub("", text))
+    plain = re.sub(r"['\u2019]s\b", "", PICTURE.sub("", text))
     return [key for word in re.split(r"[\s_-]+", plain) if (key := name_key(word))]

@@ -10,20 +10,12 @@ from urllib.parse import unquote, urlsplit
 from parsel import Selector
 from scrapy.http import HtmlResponse, JsonResponse, TextResponse
 
-from enrich.identity import clean_text, host_of, identify, name_key, same_name
+from enrich.identity import clean_text, host_of, name_key, same_name
 from enrich.items import Performer
 from enrich.spiders.bases.gallery_site import Listing
-from enrich.spiders.bases.html_values import (
-    absolute,
-    hyphenated,
-    read_date,
-    read_height_cm,
-    read_word,
-    says_not_found,
-    unique,
-)
-from enrich.spiders.bases.profile import PageImage, Profile
-from enrich.spiders.bases.reference_site import ReferenceSiteSpider
+from enrich.spiders.bases.html_values import absolute, hyphenated, read_pixels, says_not_found
+from enrich.spiders.bases.page import HtmlSiteSpider, Page
+from enrich.spiders.bases.profile import PageImage
 
 _WORDS = r"nude|naked|photos?|pics|pictures|galler(?:y|ies)|videos?|models?|at|elite ?babes"
 _SUFFIX = re.compile(rf"(?:[\s,|&\u2013-]+(?:{_WORDS}))*\s*$", re.IGNORECASE)
@@ -38,11 +30,13 @@ _WIDTH = re.compile(r"(\S+)(?:\s+(\d+)w)?\s*$")
 _AD = "ancestor-or-self::*[contains(@class, 'multi-desktop') or contains(@class, 'ofx-slider-area')]"
 
 
-class ElitebabesSpider(ReferenceSiteSpider):
+class ElitebabesSpider(HtmlSiteSpider):
     """Reads www.elitebabes.com."""
 
     name = "elitebabes"
     path = "/model/{slug}/"
+    heading = "ul.list-gallery"
+    labels = "ul.list-aside > li > span"
     max_galleries = 10
 
     def slug(self, name: str) -> str | None:
@@ -51,27 +45,49 @@ class ElitebabesSpider(ReferenceSiteSpider):
 
     def is_missing(self, response: HtmlResponse) -> bool:
         """A page whose title says so, and that lists nothing."""
-        return says_not_found(response) and not response.css("ul.list-gallery")
+        return says_not_found(response) and self.open(response) is None
 
-    def read(self, response: HtmlResponse) -> Profile | None:
-        """Read a model's page: name, facts, portrait, and the galleries in which nobody else is."""
-        name = _name(response)
-        if name is None or not response.css("ul.list-gallery"):
-            return None
-        facts = _facts(response)
-        canonical = identify(response.css("link[rel='canonical']::attr(href)").get(""))
-        slug = canonical.id if canonical is not None and canonical.site == self.name else _model(response.url)
-        return Profile(
-            name=name,
-            slug=slug,
-            aliases=tuple(alias for alias in _aliases(response) if not same_name(alias, name)),
-            birth_date=read_date(facts.get("born")),
-            height_cm=read_height_cm(facts.get("height")),
-            hair_color=read_word(facts.get("hair color")),
-            images=tuple(_portraits(response, name)),
-            galleries=self._galleries(response, slug),
-            lists=_lists(response, self.max_lists),
-        )
+    def title(self, page: Page) -> str | None:
+        """The name on its card; else what a heading or the title says before the site's own words."""
+        if card := clean_text(page.person.css("h2.fn").xpath("string()").get()):
+            return card if len(card) <= _LONGEST_NAME else None
+        for css in ("h1", "title"):
+            text = clean_text(page.person.css(css).xpath("string()").get())
+            if text and len(text) <= _LONGEST_NAME and (name := clean_text(_SUFFIX.sub("", text, count=1))):
+                return name
+        return None
+
+    def own_slug(self, page: Page) -> str | None:
+        """The slug that the page states, or else that of its address."""
+        return super().own_slug(page) or _model(page.response.url)
+
+    def aliases(self, page: Page) -> Iterator[str]:
+        """The other names in the text above the fold."""
+        parts = (part for text in page.texts("p.read-more > strong") for part in re.split(r"[,;/]", text))
+        name = self.title(page) or ""
+        return (part for part in parts if name_key(part) and ":" not in part and not same_name(part, name))
+
+    def pictures(self, page: Page, name: str) -> Iterator[PageImage]:
+        """Pictures that carry the person's name, or stand beside it without any; as large as the page has them."""
+        for image in page.person.xpath(f"//div/figure/img[not({_AD})]"):
+            alt = clean_text(image.attrib.get("alt"))
+            beside = image.xpath("../../h2[contains(concat(' ', normalize-space(@class), ' '), ' fn ')]")
+            url = _largest(page.response, image)
+            if url is not None and (same_name(alt, name) if alt else beside):
+                yield PageImage(url=url)
+
+    def galleries(self, page: Page) -> tuple[str, ...]:
+        """The galleries in which nobody else is."""
+        return self._galleries(page.response, self.own_slug(page))
+
+    def lists(self, page: Page) -> tuple[str, ...]:
+        """The further pages of the list, as the page's own script asks for them."""
+        script = "\n".join(page.person.css("script::text").getall())
+        api, total = _API.search(script), _PAGES.search(script)
+        url = page.url(api[2].replace("\\/", "/").replace("&amp;", "&")) if api else None
+        if url is None or total is None or host_of(url) != host_of(page.response.url):
+            return ()
+        return tuple(f"{url}&mpage={number}" for number in range(2, min(int(total[1]), self.max_lists + 1) + 1))
 
     def read_list(self, response: TextResponse, performer: Performer) -> Listing | None:
         """Read a further page of tiles."""
@@ -115,60 +131,11 @@ class ElitebabesSpider(ReferenceSiteSpider):
         return tuple(found)
 
 
-def _name(response: HtmlResponse) -> str | None:
-    """The name on its card; else what a heading or the title says before the site's own words."""
-    card = clean_text(response.css("h2.fn").xpath("string()").get())
-    if card is not None:
-        return card if len(card) <= _LONGEST_NAME else None
-    for text in (response.css("h1").xpath("string()").get(), response.css("title::text").get()):
-        cleaned = clean_text(text)
-        if cleaned and len(cleaned) <= _LONGEST_NAME and (name := clean_text(_SUFFIX.sub("", cleaned, count=1))):
-            return name
-    return None
-
-
-def _aliases(response: HtmlResponse) -> tuple[str, ...]:
-    texts = response.css("p.read-more > strong").xpath("string()").getall()
-    return unique(part for text in texts for part in re.split(r"[,;/]", text) if name_key(part) and ":" not in part)
-
-
-def _facts(response: HtmlResponse) -> dict[str, str]:
-    """Label -> what stands beside it, as text."""
-    facts: dict[str, str] = {}
-    for label in response.css("ul.list-aside > li > span"):
-        said = label.xpath("string()").get("")
-        key = (clean_text(said) or "").rstrip(": ").casefold()
-        text = clean_text(label.xpath("string(..)").get("").strip().removeprefix(said.strip()))
-        if key and text:
-            facts.setdefault(key, text)
-    return facts
-
-
-def _portraits(response: HtmlResponse, name: str) -> Iterator[PageImage]:
-    """Pictures that carry the person's name, or stand beside it without any; as large as the page has them."""
-    for image in response.xpath(f"//div/figure/img[not({_AD})]"):
-        alt = clean_text(image.attrib.get("alt"))
-        beside = image.xpath("../../h2[contains(concat(' ', normalize-space(@class), ' '), ' fn ')]")
-        url = _largest(response, image)
-        if url is not None and (same_name(alt, name) if alt else beside):
-            yield PageImage(url=url)
-
-
 def _tiles(response: TextResponse) -> list[Selector]:
     """The tiles of the person's own list; those of a bare part of it, which comes without the list around it."""
     lists = response.css("ul.list-gallery.has-mobile-menu") or response.css("ul.list-gallery")[:1]
     tiles = lists.xpath("./li[figure/a]") if lists else response.xpath("//li[figure/a][not(ancestor::ul)]")
     return [tile for tile in tiles if not tile.xpath(f"./figure[{_AD}]")]
-
-
-def _lists(response: HtmlResponse, at_most: int) -> tuple[str, ...]:
-    """The further pages of the list, as the page's own script asks for them."""
-    script = "\n".join(response.css("script::text").getall())
-    api, total = _API.search(script), _PAGES.search(script)
-    url = absolute(response, api[2].replace("\\/", "/").replace("&amp;", "&")) if api else None
-    if url is None or total is None or host_of(url) != host_of(response.url):
-        return ()
-    return tuple(f"{url}&mpage={page}" for page in range(2, min(int(total[1]), at_most + 1) + 1))
 
 
 def _model(url: str) -> str | None:
@@ -183,14 +150,13 @@ def _is_alone(links: Sequence[str], slug: str | None) -> bool:
 
 
 def _image(response: HtmlResponse, url: str, link: Selector, folder: str) -> PageImage:
-    width, height = link.attrib.get("data-width", ""), link.attrib.get("data-height", "")
     shown = _largest(response, link.css("img")[0]) if link.css("img") else None
     return PageImage(
         url=url,
         fallback=shown if shown != url and _FOLDER.search(urlsplit(shown or "").path) else None,
         gallery=folder,
-        width_px=int(width) if width.isdecimal() and int(width) else None,
-        height_px=int(height) if height.isdecimal() and int(height) else None,
+        width_px=read_pixels(link.attrib.get("data-width")),
+        height_px=read_pixels(link.attrib.get("data-height")),
     )
 
 

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
-from parsel import Selector, SelectorList
 from scrapy.http import HtmlResponse, TextResponse
 
 from enrich.identity import clean_text, host_of, identify
-from enrich.items import BodyMark, Performer
+from enrich.items import Performer
 from enrich.spiders.bases.gallery_site import Listing
-from enrich.spiders.bases.html_values import (
-    absolute,
-    read_date,
-    read_height_cm,
-    read_marks,
-    read_word,
-    read_years,
-    unique,
-)
-from enrich.spiders.bases.profile import PageImage, Profile
+from enrich.spiders.bases.html_values import absolute, read_date, unique
+from enrich.spiders.bases.page import READERS, HtmlSiteSpider, Page, Reader
+from enrich.spiders.bases.profile import PageImage
 from enrich.spiders.bases.search_site import Result, SearchedSiteSpider
 from enrich.spiders.freeones_pictures import described, is_crop, is_picture, portrait, tiles
 
@@ -46,12 +39,17 @@ _COUNTRY = re.compile(r"\bcountry\]?=([A-Za-z]{2})(?![A-Za-z])")
 _DIED = re.compile(r"Passed away on (.+?)(?: at the age|$)", re.DOTALL)
 
 
-class FreeOnesSpider(SearchedSiteSpider):
+class FreeOnesSpider(HtmlSiteSpider, SearchedSiteSpider):
     """Reads www.freeones.com."""
 
     name = "freeones"
     path = "/{slug}/bio"
     search_path = "/babes?q={term}&v=teasers&s=relevance&l=96&m%5BcanPreviewFeatures%5D=0"
+    readers: ClassVar[Mapping[str, Reader]] = {
+        **READERS,
+        "gender": lambda text: _GENDERS.get((text or "").casefold()),
+        "country": lambda text: text,
+    }
 
     def slug(self, name: str) -> str | None:
         """Lower case with hyphens; what becomes of letters with accents and of other scripts is not known."""
@@ -65,40 +63,69 @@ class FreeOnesSpider(SearchedSiteSpider):
         said = (clean_text(text.get()) or "" for text in response.css("title, h1").xpath("string()"))
         return any(text.casefold().startswith("page not found") for text in said)
 
-    def read(self, response: HtmlResponse) -> Profile | None:
-        """Read a bio, as it is marked up since August 2023."""
+    def open(self, response: HtmlResponse) -> Page | None:
+        """A bio, as it is marked up since August 2023: the section of personal information."""
         section = response.css(_SECTION)[:1]
-        heading = unique(response.css("h1")[:1].xpath(".//text()").getall())
-        name = clean_text(_SUFFIX.sub("", heading[0])) if heading else _said(section, "name")
-        if not section or name is None:
-            return None
-        slug = _canonical_slug(response) or self.stored_slug(_HOME + self._below_root(response.url))
-        start_year, end_year = _career(response, section)
-        born = section.xpath(".//a[contains(@href, 'dateOfBirth')]/@href").getall()
+        return Page(response, section) if section else None
+
+    def title(self, page: Page) -> str | None:
+        """The name in the heading, else that among the facts."""
+        heading = _heading(page)
+        return clean_text(_SUFFIX.sub("", heading[0])) if heading else _value(page, "name")
+
+    def own_slug(self, page: Page) -> str | None:
+        """The slug that the page states, or else that of its address."""
+        stated = page.canonical_id("link[rel=alternate][hreflang='x-default']::attr(href)", self.name)
+        return stated or self.stored_slug(_HOME + self._below_root(page.response.url))
+
+    def facts(self, page: Page) -> Mapping[str, str]:
+        """The values that are marked up one by one, or stand in a row with their label, and those in links."""
+        born = page.person.xpath(".//a[contains(@href, 'dateOfBirth')]/@href").getall()
         dates = (found[1] for href in born if (found := _BORN.search(unquote(href))))
-        died = (_DIED.search(text) for text in response.xpath("//div/text()[contains(., 'Passed away on')]").getall())
-        places = section.css("a[data-test=link_placeOfBirth], a[data-test=link-country]").xpath("@href").getall()
+        texts = page.response.xpath("//div/text()[contains(., 'Passed away on')]").getall()
+        died = (found[1] for text in texts if (found := _DIED.search(text)))
+        places = page.person.css("a[data-test=link_placeOfBirth], a[data-test=link-country]").xpath("@href").getall()
         countries = (found[1].upper() for href in places if (found := _COUNTRY.search(unquote(href))))
-        return Profile(
-            name=name,
-            slug=slug,
-            aliases=tuple(alias for alias in _aliases(section) if alias != name),
-            gender=_gender(heading),
-            birth_date=read_date(next(dates, None)) or read_date(_said(section, "dateOfBirth")),
-            death_date=next((read_date(found[1]) for found in died if found), None),
-            country=next(countries, None),
-            ethnicity=read_word(_said(section, "ethnicity")),
-            height_cm=read_height_cm(_said(section, "height")),
-            eye_color=read_word(_said(section, "eye_color") or _labelled(section, "eye color")),
-            hair_color=read_word(_said(section, "hair_color")),
-            career_start_year=start_year,
-            career_end_year=end_year,
-            tattoos=_marks(section, "tattoo"),
-            piercings=_marks(section, "piercing"),
-            urls=unique(_links(response)),
-            images=tuple(portrait(response)),
-            lists=(f"{self.source.url.rstrip('/')}/{slug}/photos",) if slug else (),
-        )
+        years = unique(page.response.css("div.timeline-horizontal p.m-0").xpath("string()").getall())[:2]
+        span = years or (_value(page, "careerStart") or "", _value(page, "careerEnd") or "")
+        found_gender = _GENDER.search(" ".join(_heading(page)))
+        facts = {
+            "gender": found_gender[1] if found_gender else None,
+            "born": read_date(next(dates, None)) or _value(page, "dateOfBirth"),
+            "died": next(died, None),
+            "nationality": next(countries, None),
+            "years active": "-".join(span),
+            "eye color": _value(page, "eye_color") or _labelled(page, "eye color"),
+            **{what.replace("_", " "): _value(page, what) for what in ("ethnicity", "height", "hair_color")},
+            **{f"{what}s": _marks(page, what) for what in ("tattoo", "piercing")},
+        }
+        return {label: text for label, text in facts.items() if text}
+
+    def aliases(self, page: Page) -> tuple[str, ...]:
+        """The other names, one by one or in a list with commas."""
+        older = (name for text in page.texts("[data-test=p_aliases]") for name in text.split(","))
+        return page.texts("[data-test=link_span_aliases]") or unique(older)
+
+    def links(self, page: Page) -> Iterator[str]:
+        """The person's accounts; the site has its own, and sponsors theirs."""
+        social = page.response.css("div.social-meta a::attr(href)").getall()
+        accounts = page.response.css("form[name=subject] a::attr(href)").getall()
+        for at, href in enumerate((*social, *accounts)):
+            url = page.url(href)
+            link = identify(url) if url else None
+            if url is None or link is None or link.id == "freeones" or _is_home(link.site, page.response):
+                continue
+            if at < len(social) or link.site in ("twitter", "instagram"):
+                yield url
+
+    def pictures(self, page: Page, name: str) -> Iterator[PageImage]:
+        """The picture beside the name."""
+        return portrait(page.response)
+
+    def lists(self, page: Page) -> tuple[str, ...]:
+        """The list of the person's galleries."""
+        slug = self.own_slug(page)
+        return (f"{self.source.url.rstrip('/')}/{slug}/photos",) if slug else ()
 
     def read_results(self, response: HtmlResponse) -> list[Result] | None:
         """The teasers of people in the list of results."""
@@ -148,59 +175,26 @@ class FreeOnesSpider(SearchedSiteSpider):
         return here and slug.casefold() == performer.source_id.casefold() and bool(rest.strip("/"))
 
 
-def _canonical_slug(response: HtmlResponse) -> str | None:
-    link = identify(response.css("link[rel=alternate][hreflang='x-default']::attr(href)").get(""))
-    return link.id if link and link.site == FreeOnesSpider.name else None
+def _heading(page: Page) -> tuple[str, ...]:
+    return unique(page.response.css("h1")[:1].xpath(".//text()").getall())
 
 
-def _gender(heading: tuple[str, ...]) -> str | None:
-    found = _GENDER.search(" ".join(heading))
-    return _GENDERS.get(found[1].casefold()) if found else None
+def _value(page: Page, what: str) -> str | None:
+    return next(iter(page.texts(f"[data-test='link_span_{what}']")), None)
 
 
-def _texts(section: SelectorList[Selector], what: str) -> tuple[str, ...]:
-    return unique(section.css(f"[data-test='{what}']").xpath("string()").getall())
-
-
-def _said(section: SelectorList[Selector], what: str) -> str | None:
-    return next(iter(_texts(section, f"link_span_{what}")), None)
-
-
-def _labelled(section: SelectorList[Selector], label: str) -> str | None:
+def _labelled(page: Page, label: str) -> str | None:
     """The value in a row that has only its label to tell it."""
-    for row in section.css("li"):
-        said = unique(row.xpath("./span").xpath("string()").getall())
-        if len(said) > 1 and said[0].casefold().rstrip(": ") == label:
-            return said[1]
+    for row in page.person.css("li"):
+        texts = unique(row.xpath("./span").xpath("string()").getall())
+        if len(texts) > 1 and texts[0].casefold().rstrip(": ") == label:
+            return texts[1]
     return None
 
 
-def _aliases(section: SelectorList[Selector]) -> tuple[str, ...]:
-    older = (name for text in _texts(section, "p_aliases") for name in text.split(","))
-    return _texts(section, "link_span_aliases") or unique(older)
-
-
-def _marks(section: SelectorList[Selector], what: str) -> tuple[BodyMark, ...]:
-    told = _texts(section, f"link_span_{what}Locations") or (_labelled(section, f"{what} locations") or "",)
-    return read_marks("; ".join(told))
-
-
-def _career(response: HtmlResponse, section: SelectorList[Selector]) -> tuple[int | None, int | None]:
-    years = unique(response.css("div.timeline-horizontal p.m-0").xpath("string()").getall())
-    return read_years("-".join(years[:2] or (_said(section, "careerStart") or "", _said(section, "careerEnd") or "")))
-
-
-def _links(response: HtmlResponse) -> Iterator[str]:
-    """The person's accounts; the site has its own, and sponsors theirs."""
-    social = response.css("div.social-meta a::attr(href)").getall()
-    accounts = response.css("form[name=subject] a::attr(href)").getall()
-    for at, href in enumerate((*social, *accounts)):
-        url = absolute(response, href)
-        link = identify(url) if url else None
-        if url is None or link is None or link.id == "freeones" or _is_home(link.site, response):
-            continue
-        if at < len(social) or link.site in ("twitter", "instagram"):
-            yield url
+def _marks(page: Page, what: str) -> str | None:
+    places = page.texts(f"[data-test='link_span_{what}Locations']")
+    return "; ".join(places) or _labelled(page, f"{what} locations")
 
 
 def _is_home(site: str, response: HtmlResponse) -> bool:

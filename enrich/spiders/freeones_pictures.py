@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 from scrapy.http import HtmlResponse
 
 from enrich.identity import host_of
-from enrich.spiders.bases.html_values import absolute
+from enrich.spiders.bases.html_values import absolute, linked_data, read_pixels
 from enrich.spiders.bases.profile import PageImage
 
 _CUT = re.compile(r"/\d+x\d+:\d+x\d+/")
@@ -45,15 +44,10 @@ def is_crop(url: str) -> bool:
 
 def described(response: HtmlResponse) -> Iterator[Described]:
     """The pictures of a gallery as the page describes them to search engines."""
-    for script in response.css("script[type='application/ld+json']::text").getall():
-        try:
-            said = json.loads(script)
-        except (ValueError, RecursionError):
-            continue
-        for thing in said if isinstance(said, list) else [said]:
-            if isinstance(thing, dict) and thing.get("@type") == "ImageGallery":
-                media = thing.get("associatedMedia")
-                yield from map(_medium, filter(_is_medium, media if isinstance(media, list) else [media]))
+    for entry in linked_data(response):
+        if entry.get("@type") == "ImageGallery":
+            media = entry.get("associatedMedia")
+            yield from map(_medium, filter(_is_medium, media if isinstance(media, list) else [media]))
 
 
 def _is_medium(value: object) -> bool:
@@ -61,12 +55,7 @@ def _is_medium(value: object) -> bool:
 
 
 def _medium(value: dict[str, Any]) -> Described:
-    return value.get("contentUrl") or value["url"], _pixels(value.get("width")), _pixels(value.get("height"))
-
-
-def _pixels(value: object) -> int | None:
-    digits = str(value).removesuffix("px").strip()
-    return int(digits) if digits.isascii() and digits.isdecimal() and 0 < len(digits) < 6 and int(digits) else None
+    return value.get("contentUrl") or value["url"], read_pixels(value.get("width")), read_pixels(value.get("height"))
 
 
 def tiles(response: HtmlResponse) -> Iterator[Described]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from parsel import Selector
@@ -15,16 +16,9 @@ from twisted.python.failure import Failure
 from enrich.identity import clean_text, host_of, identify
 from enrich.identity.nationality import read_nationality
 from enrich.spiders.bases.gallery_site import Found
-from enrich.spiders.bases.html_values import (
-    absolute,
-    read_date,
-    read_height_cm,
-    read_marks,
-    read_word,
-    read_years,
-    unique,
-)
-from enrich.spiders.bases.profile import PageImage, Profile
+from enrich.spiders.bases.html_values import read_marks, read_only_word, read_years, split_list, unique
+from enrich.spiders.bases.page import READERS, HtmlSiteSpider, Page, Reader, label_of
+from enrich.spiders.bases.profile import PageImage
 from enrich.spiders.bases.reference_site import Step
 from enrich.spiders.bases.search_site import Result, SearchedSiteSpider
 from enrich.spiders.bases.source import request_of, today
@@ -48,15 +42,47 @@ _LINKS = ("website", "social network", "digital distribution platform", "egafd",
 _NO_PHOTO = re.compile(r"/graphics/headshots/?$|/no_?photo[^/]*$|/th_iafd_ad\.gif$", re.IGNORECASE)
 _OUTDATED = re.compile(r"invalid or outdated page", re.IGNORECASE)
 _NOTE = re.compile(r"\s*\([^)]*\)?")
+_WORDS = re.compile(r"[/,\n]")
 _EITHER = re.compile(r"\sor\s", re.IGNORECASE)
 
 
-class IafdSpider(SearchedSiteSpider):
+def _gender(text: str | None) -> str | None:
+    return _GENDERS.get((text or "").partition("\n")[0].strip().casefold())
+
+
+def _country(text: str | None) -> str | None:
+    # Not from the birthplace: its last word may be a state, and Georgia is a country too.
+    countries = {read_nationality(word) for word in split_list(text)} - {None}
+    return countries.pop() if len(countries) == 1 else None
+
+
+def _hair(text: str | None) -> str | None:
+    return read_only_word(text, _WORDS) or ("VARIOUS" if len(unique(_WORDS.split(text or ""))) > 1 else None)
+
+
+def _career(text: str | None) -> tuple[int | None, int | None]:
+    start_year, end_year = read_years(text)
+    return start_year, None if end_year == today().year else end_year
+
+
+class IafdSpider(HtmlSiteSpider, SearchedSiteSpider):
     """Reads www.iafd.com. A slug is an id (a UUID), or what follows ``perfid=`` in an old address."""
 
     name = "iafd"
     path = "/person.rme/{slug}"
     search_path = "/results.asp?searchtype=comprehensive&searchstring={term}"
+    heading = "div#headshot"
+    readers: ClassVar[Mapping[str, Reader]] = {
+        **READERS,
+        "gender": _gender,
+        "country": _country,
+        "ethnicity": lambda text: read_only_word(text, _WORDS),
+        "eye_color": lambda text: read_only_word(text, _WORDS),
+        "hair_color": _hair,
+        "career": _career,
+        "tattoos": lambda text: read_marks((text or "").replace("\n", "; ")),
+        "piercings": lambda text: read_marks((text or "").replace("\n", "; ")),
+    }
 
     def stored_slug(self, url: str) -> str | None:
         """The id, or the whole of an old address, which the site itself leads on to the new one."""
@@ -86,35 +112,50 @@ class IafdSpider(SearchedSiteSpider):
         else:
             yield from super().failed_page(failure)
 
-    def read(self, response: HtmlResponse) -> Profile | None:
-        """Read a profile: headings, each with the values that stand between it and the next."""
-        name = clean_text(response.css("h1").xpath("string()").get())
-        facts = _facts(response)
-        if name is None or not facts or not response.css("div#headshot"):
-            return None
-        said = {label: _texts(values) for label, values in facts.items()}
-        hair = next((value for label, value in said.items() if label.startswith("hair color")), ())
-        active = said.get("years active as performer") or said.get("years active") or (None,)
-        start_year, end_year = read_years(active[0])
-        return Profile(
-            name=name,
-            slug=_own_slug(response),
-            aliases=tuple(alias for alias in _aliases(_also_known_as(facts)) if alias != name),
-            gender=_gender(response, said.get("gender", ())),
-            birth_date=read_date(" ".join(said.get("birthday", ()))),
-            death_date=read_date(" ".join(said.get("date of death", ()))),
-            country=_country(said.get("nationality", ())),
-            ethnicity=_only_word(said.get("ethnicity", ())),
-            height_cm=read_height_cm(" ".join(said.get("height", ()))),
-            eye_color=_only_word(said.get("eye color", ())),
-            hair_color=_only_word(hair, several="VARIOUS"),
-            career_start_year=start_year,
-            career_end_year=None if end_year == today().year else end_year,
-            tattoos=read_marks("; ".join(said.get("tattoos", ()))),
-            piercings=read_marks("; ".join(said.get("piercings", ()))),
-            urls=unique(_links(response, facts)),
-            images=tuple(_headshot(response)),
-        )
+    def title(self, page: Page) -> str | None:
+        """The name above the headings of the facts."""
+        name = clean_text(page.person.css("h1").xpath("string()").get())
+        return name if page.person.css("p.bioheading") else None
+
+    def own_slug(self, page: Page) -> str | None:
+        """The id in the addresses that the page states, or in its own."""
+        canonical = page.person.css("link[rel=canonical]::attr(href)").getall()
+        tabs = page.person.css("[data-src*='matchups']::attr(data-src)").getall()
+        addresses = (*canonical[:1], *tabs[:1], page.response.url)
+        slugs = (slug for address in addresses if (slug := _slug_in(address)))
+        return next((slug.partition("/")[0] for slug in slugs), None)
+
+    def facts(self, page: Page) -> Mapping[str, str]:
+        """Headings, each with the lines that stand between it and the next."""
+        facts: dict[str, str] = {}
+        for label, values in _sections(page).items():
+            boxes = (value for value in values if "biodata" in value.attrib.get("class", ""))
+            texts = unique(box.xpath("string()").get() for box in boxes)
+            if known := [text for text in texts if text.casefold() not in _NOTHING]:
+                facts.setdefault("hair color" if label.startswith("hair color") else label, "\n".join(known))
+        return {"gender": page.person.css("form#correct input[name=Gender]::attr(value)").get(""), **facts}
+
+    def aliases(self, page: Page) -> tuple[str, ...]:
+        """The names that are listed with the studios that they were used for."""
+        sections = _sections(page)
+        boxes = sections.get("performer aka") or sections.get("aka") or ()
+        return _aliases(line for box in boxes if "biodata" in box.attrib.get("class", "") for line in _lines(box))
+
+    def links(self, page: Page) -> Iterator[str]:
+        """The links below the headings for them; they stand loose, without a box of their own."""
+        for label, values in _sections(page).items():
+            for value in values if label.startswith(_LINKS) else ():
+                for href in value.xpath("descendant-or-self::a/@href").getall():
+                    url = page.url(href)
+                    if url is not None and host_of(url) not in ("iafd.com", host_of(page.response.url)):
+                        yield url
+
+    def pictures(self, page: Page, name: str) -> Iterator[PageImage]:
+        """The headshot."""
+        for image in page.person.css("div#headshot")[:1].css("img")[:1]:
+            url = page.url(image.attrib.get("data-src") or image.attrib.get("src"))
+            if url is not None and not _NO_PHOTO.search(urlsplit(url).path):
+                yield PageImage(url=url)
 
     def read_results(self, response: HtmlResponse) -> list[Result] | None:
         """The tables of people; a page without any is one of the site's own with nobody on it, or not known."""
@@ -141,33 +182,18 @@ def _slug_in(url: str) -> str | None:
     return found[1].lower() + found[2].lower() + found[3] if found else None
 
 
-def _own_slug(response: HtmlResponse) -> str | None:
-    canonical = response.css("link[rel=canonical]::attr(href)").getall()
-    tabs = response.css("[data-src*='matchups']::attr(data-src)").getall()
-    addresses = (*canonical[:1], *tabs[:1], response.url)
-    slugs = (slug for address in addresses if (slug := _slug_in(address)))
-    return next((slug.partition("/")[0] for slug in slugs), None)
-
-
-def _facts(response: HtmlResponse) -> dict[str, list[Selector]]:
+def _sections(page: Page) -> dict[str, list[Selector]]:
     """Label, in lower case -> everything between its heading and the next."""
-    facts: dict[str, list[Selector]] = {}
-    for heading in response.css("p.bioheading"):
-        label = " ".join(heading.xpath("string()").get("").split()).rstrip(": ").casefold()
+    sections: dict[str, list[Selector]] = {}
+    for heading in page.person.css("p.bioheading"):
         values = []
         for node in heading.root.itersiblings():
             if "bioheading" in (node.get("class") or ""):
                 break
             if isinstance(node.tag, str):
                 values.append(Selector(root=node))
-        facts.setdefault(label, values)
-    return facts
-
-
-def _texts(values: Iterable[Selector]) -> tuple[str, ...]:
-    boxes = (value for value in values if "biodata" in value.attrib.get("class", ""))
-    texts = unique(box.xpath("string()").get() for box in boxes)
-    return tuple(text for text in texts if text.casefold() not in _NOTHING)
+        sections.setdefault(label_of(heading), values)
+    return sections
 
 
 def _lines(box: Selector) -> Iterator[str]:
@@ -182,50 +208,10 @@ def _lines(box: Selector) -> Iterator[str]:
     yield line
 
 
-def _also_known_as(facts: dict[str, list[Selector]]) -> Iterator[str]:
-    for value in facts.get("performer aka") or facts.get("aka") or ():
-        if "biodata" in value.attrib.get("class", ""):
-            yield from _lines(value)
-
-
 def _aliases(lines: Iterable[str]) -> tuple[str, ...]:
     """Names without the studio that they were used for; of a line with two names it is not known which one it is."""
     names = unique(_NOTE.sub("", line) for line in lines if not _EITHER.search(line))
     return tuple(name for name in names if name.casefold() not in _NOTHING)
-
-
-def _gender(response: HtmlResponse, said: tuple[str, ...]) -> str | None:
-    hidden = response.css("form#correct input[name=Gender]::attr(value)").get("")
-    return _GENDERS.get((said[0] if said else hidden).strip().casefold())
-
-
-def _country(nationalities: tuple[str, ...]) -> str | None:
-    # Not from the birthplace: its last word may be a state, and Georgia is a country too.
-    countries = {read_nationality(word) for text in nationalities for word in text.split(",")} - {None}
-    return countries.pop() if len(countries) == 1 else None
-
-
-def _only_word(texts: tuple[str, ...], several: str | None = None) -> str | None:
-    words = unique(word for text in texts for word in re.split(r"[/,]", text))
-    return read_word(words[0]) if len(words) == 1 else several if words else None
-
-
-def _links(response: HtmlResponse, facts: dict[str, list[Selector]]) -> Iterator[str]:
-    """The links below the headings for them; they stand loose, without a box of their own."""
-    for label, values in facts.items():
-        if label.startswith(_LINKS):
-            for value in values:
-                for href in value.xpath("descendant-or-self::a/@href").getall():
-                    url = absolute(response, href)
-                    if url is not None and host_of(url) not in ("iafd.com", host_of(response.url)):
-                        yield url
-
-
-def _headshot(response: HtmlResponse) -> Iterator[PageImage]:
-    for image in response.css("div#headshot")[:1].css("img")[:1]:
-        url = absolute(response, image.attrib.get("data-src") or image.attrib.get("src"))
-        if url is not None and not _NO_PHOTO.search(urlsplit(url).path):
-            yield PageImage(url=url)
 
 
 def _result(row: Selector) -> Result | None:

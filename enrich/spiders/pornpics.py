@@ -12,12 +12,12 @@ from parsel import Selector
 from scrapy.http import HtmlResponse, TextResponse
 from w3lib.url import add_or_replace_parameters, url_query_parameter
 
-from enrich.identity import clean_text, host_of, identify, name_key, same_name
+from enrich.identity import clean_text, host_of, name_key, same_name
 from enrich.items import Performer
 from enrich.spiders.bases.gallery_site import Listing
-from enrich.spiders.bases.html_values import absolute, hyphenated, says_not_found
-from enrich.spiders.bases.profile import PageImage, Profile
-from enrich.spiders.bases.reference_site import ReferenceSiteSpider
+from enrich.spiders.bases.html_values import absolute, hyphenated, linked_data, read_pixels, says_not_found
+from enrich.spiders.bases.page import HtmlSiteSpider, Page
+from enrich.spiders.bases.profile import PageImage
 
 _WORDS = (
     "free|hot|sexy|nude|naked|porn|sex|xxx|pics?|pictures?|photos?|images?|gallery|galleries|videos?|model|pornstar"
@@ -35,11 +35,12 @@ _NO_AD = "not(contains(@class, 'r2-frame') or contains(@class, 'adss'))"
 _TILES = f"//ul[@id='tiles']/li[contains(@class, 'thumbwook')][{_NO_AD}]"
 
 
-class PornpicsSpider(ReferenceSiteSpider):
+class PornpicsSpider(HtmlSiteSpider):
     """Reads www.pornpics.com. That a gallery is of several models, only its own page says."""
 
     name = "pornpics"
     path = "/pornstars/{slug}/"
+    heading = "ul#tiles"
     max_galleries = 25
     list_headers: ClassVar[dict[str, str]] = {
         "Accept": "application/json, text/javascript, */*; q=0.01",
@@ -52,21 +53,33 @@ class PornpicsSpider(ReferenceSiteSpider):
 
     def is_missing(self, response: HtmlResponse) -> bool:
         """A page whose title says so, and that lists nothing."""
-        return says_not_found(response) and not response.css("ul#tiles")
+        return says_not_found(response) and self.open(response) is None
 
-    def read(self, response: HtmlResponse) -> Profile | None:
-        """Read a model's page: name, headshot, and which galleries there are."""
-        name, portrait = _person(response)
-        if name is None or not response.css("ul#tiles"):
-            return None
-        tiles = response.xpath(_TILES)
-        return Profile(
-            name=name,
-            slug=_slug_of(response.css("link[rel='canonical']::attr(href)").get(""), self.name) or _own(response.url),
-            images=tuple(PageImage(url=url) for url in dict.fromkeys(_headshots(response, name, portrait))),
-            galleries=_galleries(response, tiles.css("a.rel-link::attr(href)").getall()),
-            lists=(_next(response.url, _PAGE_LENGTH),) if len(tiles) >= _PAGE_LENGTH else (),
-        )
+    def title(self, page: Page) -> str | None:
+        """The name in the heading, or that of the page's data."""
+        return _person(page.response)[0]
+
+    def own_slug(self, page: Page) -> str | None:
+        """The slug that the page states, or else that of its address."""
+        return super().own_slug(page) or _own(page.response.url)
+
+    def pictures(self, page: Page, name: str) -> Iterator[PageImage]:
+        """The portrait of the page's data, and those on cards that are named after the person, not the others."""
+        found = dict.fromkeys([page.url(_person(page.response)[1])])
+        for image in page.person.css(".pornstar-card img"):
+            for url in (page.url(image.attrib.get("data-src")), page.url(image.attrib.get("src"))):
+                file = unquote(urlsplit(url or "").path).rpartition("/")[2]
+                if same_name(file.partition(".")[0], name):
+                    found[url] = None
+        return (PageImage(url=url) for url in found if url and "/models/" in unquote(urlsplit(url).path))
+
+    def galleries(self, page: Page) -> tuple[str, ...]:
+        """The galleries of the first tiles."""
+        return _galleries(page.response, page.person.xpath(_TILES).css("a.rel-link::attr(href)").getall())
+
+    def lists(self, page: Page) -> tuple[str, ...]:
+        """The next tiles, where these are as many as are given at once."""
+        return (_next(page.response.url, _PAGE_LENGTH),) if len(page.person.xpath(_TILES)) >= _PAGE_LENGTH else ()
 
     def read_list(self, response: TextResponse, performer: Performer) -> Listing | None:
         """Read the answer to the page's own question for more tiles."""
@@ -131,31 +144,10 @@ def _plain(heading: str) -> str | None:
 
 
 def _persons(response: HtmlResponse) -> Iterator[dict[str, Any]]:
-    for text in response.css("script[type='application/ld+json']::text").getall():
-        try:
-            said = json.loads(text, strict=False)
-        except (ValueError, RecursionError):
-            continue
-        entries = said if isinstance(said, list) else [said]
-        graphs = [entry["@graph"] for entry in entries if isinstance(entry, dict) and "@graph" in entry]
-        entries = [*entries, *(entry for graph in graphs if isinstance(graph, list) for entry in graph)]
-        for entry in entries:
-            for person in (entry, entry.get("mainEntity")) if isinstance(entry, dict) else ():
-                if isinstance(person, dict) and person.get("@type") in ("Person", ["Person"]):
-                    yield person
-
-
-def _headshots(response: HtmlResponse, name: str, portrait: str | None) -> Iterator[str]:
-    """The portrait of the page's data, and those on cards that are named after the person; others have cards too."""
-    url = absolute(response, portrait)
-    if url is not None and "/models/" in urlsplit(url).path:
-        yield url
-    for image in response.css(".pornstar-card img"):
-        for attribute in ("data-src", "src"):
-            url = absolute(response, image.attrib.get(attribute))
-            path = unquote(urlsplit(url or "").path)
-            if url and "/models/" in path and same_name(path.rpartition("/")[2].partition(".")[0], name):
-                yield url
+    for entry in linked_data(response):
+        for person in (entry, entry.get("mainEntity")):
+            if isinstance(person, dict) and person.get("@type") in ("Person", ["Person"]):
+                yield person
 
 
 def _galleries(response: TextResponse, hrefs: Sequence[str]) -> tuple[str, ...]:
@@ -167,11 +159,6 @@ def _galleries(response: TextResponse, hrefs: Sequence[str]) -> tuple[str, ...]:
 
 def _next(url: str, offset: int) -> str:
     return add_or_replace_parameters(url, {"limit": str(_PAGE_LENGTH), "offset": str(offset)})
-
-
-def _slug_of(url: str, site: str) -> str | None:
-    found = identify(url)
-    return found.id if found is not None and found.site == site else None
 
 
 def _own(url: str) -> str | None:
@@ -209,6 +196,6 @@ def _picture(response: HtmlResponse, link: Selector, gallery: str | None) -> Pag
         url=full,
         fallback=thumb if thumb != full else None,
         gallery=gallery,
-        width_px=int(width) if width.isdecimal() and int(width) else None,
-        height_px=int(height) if height.isdecimal() and int(height) else None,
+        width_px=read_pixels(width),
+        height_px=read_pixels(height),
     )

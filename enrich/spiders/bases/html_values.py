@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import calendar
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import Any
 
 from scrapy.http import HtmlResponse, Response, TextResponse
 from w3lib.encoding import html_body_declared_encoding
@@ -31,6 +33,8 @@ _SPAN = re.compile(rf"(?<!\d){_YEAR}(?:\s*[-\u2013\u2014]\s*(?:{_YEAR})?)?")
 _CM = re.compile(r"(?<![\d.])(\d{2,3})\s*cm\b", re.IGNORECASE)
 _METRES = re.compile(r"(?<!\d)([12][.,]\d{1,2})\s*m\b", re.IGNORECASE)
 _NOT_FOUND = re.compile(r"(?:error\s+)?404\b|(?:page\s+)?not found\b", re.IGNORECASE)
+_BETWEEN = re.compile(r"[,;\n]")
+_QUOTES = " \"'\u201c\u201d"
 _NO_MARKS = frozenset({"no", "none", "unknown", "n/a", "no data"})
 _BEGIN, _END = re.compile(rb"<html[\s>]", re.IGNORECASE), re.compile(rb"</html\s*>", re.IGNORECASE)
 
@@ -106,6 +110,18 @@ def read_word(text: str | None) -> str | None:
     return re.sub(r"[\s-]+", "_", cleaned.upper()) if cleaned and cleaned.casefold() != "no data" else None
 
 
+def split_list(text: str | None, between: re.Pattern[str] = _BETWEEN) -> Iterator[str]:
+    """The entries of a list in a text, cleaned, without quotation marks around them and without question marks."""
+    parts = (clean_text(part.strip(_QUOTES)) for part in between.split(text or ""))
+    return (part for part in parts if part and part.strip("? "))
+
+
+def read_only_word(text: str | None, between: re.Pattern[str] = _BETWEEN) -> str | None:
+    """The one value of a category; a list of them says less than the database could hold."""
+    values = list(split_list(text, between))
+    return read_word(values[0]) if len(values) == 1 else None
+
+
 def read_marks(text: str | None) -> tuple[BodyMark, ...]:
     """Tattoos or piercings from a list with semicolons; nothing for ``None`` and ``No``."""
     parts = (clean_text(part) for part in (text or "").split(";"))
@@ -127,6 +143,25 @@ def absolute(response: TextResponse, href: str | None) -> str | None:
     except ValueError:
         return None
     return url if host_of(url) else None
+
+
+def read_pixels(text: object) -> int | None:
+    """A width or height in pixels, which may end with ``px``."""
+    digits = str(text).removesuffix("px").strip()
+    return int(digits) or None if digits.isascii() and digits.isdecimal() and len(digits) < 6 else None
+
+
+def linked_data(response: TextResponse) -> Iterator[dict[str, Any]]:
+    """The objects that a page describes to search engines (JSON-LD), those of a graph among them."""
+    for script in response.css("script[type='application/ld+json']::text").getall():
+        try:
+            parsed = json.loads(script, strict=False)
+        except (ValueError, RecursionError):
+            continue
+        entries = [entry for entry in (parsed if isinstance(parsed, list) else [parsed]) if isinstance(entry, dict)]
+        graphs = [graph for entry in entries if isinstance(graph := entry.get("@graph"), list)]
+        yield from entries
+        yield from (entry for graph in graphs for entry in graph if isinstance(entry, dict))
 
 
 def hyphenated(name: str) -> str | None:

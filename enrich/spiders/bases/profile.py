@@ -54,6 +54,14 @@ class Profile:
     lists: tuple[str, ...] = ()
 
 
+_TAKEN_OVER = {field.name for field in fields(Profile)} & {field.name for field in fields(Performer)} - {
+    "name",
+    "aliases",
+    "images",
+}
+"""The fields that an item has just as the page has them."""
+
+
 def undamaged(profile: Profile | None) -> Profile | None:
     """The profile without what could not be decoded; ``None`` where that is its name."""
     if profile is None or _DAMAGE in profile.name:
@@ -123,17 +131,5 @@ def performer_of(
         matched=matched,
         page_url=page_url,
         aliases=tuple(alias for alias in (*other_name, *profile.aliases) if alias != lookup.name),
-        gender=profile.gender,
-        birth_date=profile.birth_date,
-        death_date=profile.death_date,
-        country=profile.country,
-        ethnicity=profile.ethnicity,
-        height_cm=profile.height_cm,
-        eye_color=profile.eye_color,
-        hair_color=profile.hair_color,
-        career_start_year=profile.career_start_year,
-        career_end_year=profile.career_end_year,
-        tattoos=profile.tattoos,
-        piercings=profile.piercings,
-        urls=profile.urls,
+        **{name: getattr(profile, name) for name in _TAKEN_OVER},
     )
