@@ -59,12 +59,14 @@ class RunningWorld:
 
 
 @contextmanager
-def running_world(port: int = 0, seed: int = SEED, performers: int = 30) -> Iterator[RunningWorld]:
+def running_world(
+    port: int = 0, seed: int = SEED, performers: int = 30, module: str = "enrich.demo"
+) -> Iterator[RunningWorld]:
     """A demo world in a subprocess, up until the block ends. Raises EnrichError where it cannot start."""
     command = [
         sys.executable,
         "-m",
-        "enrich.demo",
+        module,
         "--port",
         str(port),
         "--seed",
