@@ -49,8 +49,8 @@ class KeepingStudio(Studio):
         wanted = repr((drawing, longest_px, [self._people[key].look for key in drawing.people]))
         kept = self._folder / hashlib.sha256(wanted.encode()).hexdigest()
         if kept.exists():
-            content_type, _, body = kept.read_bytes().partition(b"\n")
-            return body, content_type.decode()
+            head, _, rest = kept.read_bytes().partition(b"\n")
+            return rest, head.decode()
         body, content_type = super().develop(drawing, longest_px)
         with NamedTemporaryFile(dir=self._folder, delete=False) as unfinished:
             unfinished.write(content_type.encode() + b"\n" + body)
@@ -59,5 +59,5 @@ class KeepingStudio(Studio):
 
 
 if __name__ == "__main__":
-    server.Studio = KeepingStudio  # type: ignore[misc]
+    server.Studio = KeepingStudio  # type: ignore[attr-defined]
     sys.exit(main())
