@@ -42,7 +42,7 @@ test-flaresolverr: $(INSTALLED_DEV)
 	ENRICH_TEST_FLARESOLVERR='$(FLARESOLVERR_URL)' $(BIN)/python -m pytest --timeout=600 \
 	  tests/challenges/test_flaresolverr_client.py tests/crawl/test_flaresolverr.py $(ARGS)
 
-# The tests that take minutes, such as a pace that is measured by the minute.
+# The tests that take minutes: crawls killed again and again, thousands of damaged pictures, a pace measured by the minute.
 soak: $(INSTALLED_DEV)
 	$(BIN)/scrapy models pull opencv_zoo
 	$(BIN)/python -m pytest -m soak $(ARGS)

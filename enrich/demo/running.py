@@ -59,11 +59,13 @@ class RunningWorld:
 
 
 @contextmanager
-def running_world(port: int = 0, seed: int = SEED, performers: int = 30) -> Iterator[RunningWorld]:
+def running_world(
+    port: int = 0, seed: int = SEED, performers: int = 30, module: str = "enrich.demo"
+) -> Iterator[RunningWorld]:
     """A demo world in a subprocess, up until the block ends. Raises EnrichError where it cannot start."""
     asked = {"--port": port, "--seed": seed, "--performers": performers}
     options = [word for option, number in asked.items() for word in (option, str(number))]
-    command = [sys.executable, "-m", "enrich.demo", *options]
+    command = [sys.executable, "-m", module, *options]
     with (
         TemporaryFile("w+") as complaints,  # a pipe nobody reads would stop a server that has much to say
         subprocess.Popen(

@@ -13,8 +13,8 @@ from tests.conftest import Scrapy
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[RunningWorld]:
-    """The demo world, up for the whole session."""
-    with running_world() as running:
+    """The demo world, up for the whole session; its drawings are kept for other sessions."""
+    with running_world(module="tests.standin.demo_world") as running:
         yield running
 
 

@@ -109,7 +109,7 @@ def decided(data_dir: Path) -> int:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("interrupted", [4, pytest.param(10, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("interrupted", [2, pytest.param(10, marks=pytest.mark.soak)])
 def test_interrupted_runs_add_up_and_are_told_as_they_were(
     tmp_path: Path, models_dir: Path, world: RunningWorld, interrupted: int
 ) -> None:

@@ -160,13 +160,18 @@ def test_max_faces_holds_and_can_be_raised(crawling: Scrapy) -> None:
 # --- stopping ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def whole(sources: Path, models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Scrapy:
+    """A crawl of StashDB that was never stopped."""
+    scrapy = Scrapy(tmp_path_factory.mktemp("whole") / "data", models_dir, sources)
+    assert scrapy("crawl", "stashdb").code == 0
+    return scrapy
+
+
 @pytest.mark.parametrize("job_directory", [False, True])
 def test_stopped_and_continued_is_as_if_never_stopped(
-    crawling: Scrapy, world: RunningWorld, tmp_path: Path, job_directory: bool
+    crawling: Scrapy, whole: Scrapy, tmp_path: Path, job_directory: bool
 ) -> None:
-    whole = Scrapy(tmp_path / "whole", Path(crawling.environment["ENRICH_MODELS_DIR"]))
-    whole.environment = {**crawling.environment, "ENRICH_DATA_DIR": str(whole.data_dir)}
-    assert whole("crawl", "stashdb").code == 0
     job = ("-s", f"JOBDIR={tmp_path / 'job'}") if job_directory else ()
     process = crawling.start("crawl", "stashdb", *job)
     _until_first_face(process, crawling.data_dir)

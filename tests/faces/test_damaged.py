@@ -1,4 +1,4 @@
-"""Two thousand damaged pictures: no crash, no hang, bounded memory, and one reason each."""
+"""Damaged pictures, two thousand of them in the soak: no crash, no hang, bounded memory, and one reason each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from enrich.items import Reason
 from tests.faces.judge_damaged import MAX_SECONDS
 
 REPO = Path(__file__).resolve().parents[2]
-COUNT, PROCESSES = 2000, 2
+PROCESSES = 2
 MAX_PEAK_MIB = 700
 """Of which the libraries and the models are about 250, and a picture at the limit of 4 megapixels 100."""
 
@@ -57,10 +57,10 @@ def judge(first: int, count: int, models_dir: Path) -> list[dict[str, Any]]:
     return lines
 
 
-@pytest.fixture(scope="module")
-def judged(models_dir: Path) -> tuple[list[dict[str, Any]], int]:
+@pytest.fixture(scope="module", params=[600, pytest.param(2000, marks=pytest.mark.soak)])
+def judged(request: pytest.FixtureRequest, models_dir: Path) -> tuple[list[dict[str, Any]], int]:
     """A line for every picture, and the most memory that a process had, in MiB."""
-    share = COUNT // PROCESSES
+    share = request.param // PROCESSES
     with ThreadPoolExecutor(PROCESSES) as pool:
         parts = list(pool.map(lambda part: judge(part * share, share, models_dir), range(PROCESSES)))
     return [line for part in parts for line in part[:-1]], max(part[-1]["peak_mib"] for part in parts)
@@ -68,7 +68,8 @@ def judged(models_dir: Path) -> tuple[list[dict[str, Any]], int]:
 
 def test_every_picture_has_one_reason(judged: tuple[list[dict[str, Any]], int]) -> None:
     lines, _ = judged
-    assert [line["seed"] for line in lines] == list(range(COUNT))
+    assert len(lines) in (600, 2000)
+    assert [line["seed"] for line in lines] == list(range(len(lines)))
     assert {line["reason"] for line in lines} <= {*get_args(Reason), "kept"}
 
 
