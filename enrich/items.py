@@ -8,7 +8,7 @@ row.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -49,6 +49,26 @@ GoneReason = Literal["deleted", "not_found"]
 
 Uint8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
+
+
+def plain(value: Any) -> Any:
+    """Return what a feed (``-O items.jsonl``) writes for ``value``: records as dicts, arrays as lists of numbers."""
+    if is_dataclass(value):
+        shown = (each.name for each in fields(value) if each.metadata.get("serializer") is not omitted)
+        return {name: plain(getattr(value, name)) for name in shown}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, tuple | list) else value
+
+
+def omitted(_: object) -> None:
+    """Leave a field out of feeds: it is as large as the picture, or a face's vector."""
+
+
+_PLAIN: Mapping[str, Any] = {"serializer": plain}
+_OMITTED: Mapping[str, Any] = {"serializer": omitted}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +127,13 @@ class Performer:
     career_start_year: int | None = None
     career_end_year: int | None = None
     scene_count: int | None = None
-    tattoos: tuple[BodyMark, ...] = ()
-    piercings: tuple[BodyMark, ...] = ()
+    tattoos: tuple[BodyMark, ...] = field(default=(), metadata=_PLAIN)
+    piercings: tuple[BodyMark, ...] = field(default=(), metadata=_PLAIN)
     urls: tuple[str, ...] = ()
     merged_ids: tuple[str, ...] = ()
     updated: str | None = None
     image_url: str | None = None
-    images: tuple[ImageRef, ...] = ()
+    images: tuple[ImageRef, ...] = field(default=(), metadata=_PLAIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +187,8 @@ class Lookup:
 class Image:
     """A downloaded picture: the bytes as the server sent them."""
 
-    ref: ImageRef
-    body: bytes = field(repr=False)
+    ref: ImageRef = field(metadata=_PLAIN)
+    body: bytes = field(repr=False, metadata=_OMITTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -183,8 +203,8 @@ class Face:
     ``crop_hash``: its perceptual hash, 16 hex digits; ``None`` where it was not made.
     """
 
-    box_px: FloatArray
-    landmarks_px: FloatArray
+    box_px: FloatArray = field(metadata=_PLAIN)
+    landmarks_px: FloatArray = field(metadata=_PLAIN)
     confidence: float
     visible: float
     yaw_deg: float
@@ -192,7 +212,7 @@ class Face:
     roll_deg: float
     sharpness: float
     exposure: float
-    crop: Uint8Array = field(repr=False)
+    crop: Uint8Array = field(repr=False, metadata=_OMITTED)
     crop_hash: str | None = None
 
     @property
@@ -208,11 +228,11 @@ class DetectedImage:
     ``picture_hash``: the picture's perceptual hash, 16 hex digits; ``None`` where it was not made.
     """
 
-    ref: ImageRef
+    ref: ImageRef = field(metadata=_PLAIN)
     sha256: str
     width_px: int
     height_px: int
-    faces: tuple[Face, ...]
+    faces: tuple[Face, ...] = field(metadata=_PLAIN)
     picture_hash: str | None = None
 
 
@@ -220,11 +240,11 @@ class DetectedImage:
 class ScreenedImage:
     """A picture that passed the quality filters, and the one face in it that is to be stored. ``quality``: 0..1."""
 
-    ref: ImageRef
+    ref: ImageRef = field(metadata=_PLAIN)
     sha256: str
     width_px: int
     height_px: int
-    face: Face
+    face: Face = field(metadata=_PLAIN)
     quality: float
     picture_hash: str | None = None
 
@@ -233,14 +253,14 @@ class ScreenedImage:
 class EmbeddedImage:
     """A face with its vectors: recogniser name -> float32 (dim,), L2 norm 1. ``model``: the pack's fingerprint."""
 
-    ref: ImageRef
+    ref: ImageRef = field(metadata=_PLAIN)
     sha256: str
     width_px: int
     height_px: int
-    face: Face
+    face: Face = field(metadata=_PLAIN)
     quality: float
     model: str
-    vectors: Mapping[str, FloatArray]
+    vectors: Mapping[str, FloatArray] = field(metadata=_OMITTED)
     picture_hash: str | None = None
 
 
@@ -248,7 +268,7 @@ class EmbeddedImage:
 class KnownImage:
     """A picture whose bytes were accepted or forgotten before: nothing is computed, writing it finds out what it is."""
 
-    ref: ImageRef
+    ref: ImageRef = field(metadata=_PLAIN)
     sha256: str
 
 
@@ -256,15 +276,15 @@ class KnownImage:
 class RejectedImage:
     """A picture left out for good, and why. ``detail``: figures for the ledger (JSON-able), such as the yaw."""
 
-    ref: ImageRef
+    ref: ImageRef = field(metadata=_PLAIN)
     reason: Reason
     sha256: str | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict, metadata=_PLAIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedImage:
     """A picture that could not be had this time; the ledger says when to try again."""
 
-    ref: ImageRef
+    ref: ImageRef = field(metadata=_PLAIN)
     error: str
