@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,8 +11,11 @@ import tempfile
 from pathlib import Path
 
 from bench.crawling import COPIES, REPO, crawl, environment, pack
+from enrich import settings
 
-WATCH = ("-s", "LOOP_WATCH_SECONDS=0.005", "-s", "LOG_LEVEL=INFO")
+# -10: before whatever may keep the loop waiting.
+EXTENSIONS = json.dumps({**settings.EXTENSIONS, "bench.loop_watch.LoopWatch": -10})
+WATCH = ("-s", f"EXTENSIONS={EXTENSIONS}", "-s", "LOOP_WATCH_SECONDS=0.005", "-s", "LOG_LEVEL=INFO")
 PHASES = ("start", "crawl", "end")
 _LINE = re.compile(r"(\w+): event loop: (.*)")
 _PHASE = re.compile(r"(\w+) (\d+) ms \(own (\S+), computing (\d+), long ([\d.]+) %\)")

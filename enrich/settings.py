@@ -69,7 +69,6 @@ BROWSER_USER_AGENT = None  # None: that of the Chromium found, as it says it wit
 BROWSER_PAGES_PER_CONTEXT = 200  # a context grows with every page: then a new one, with the old one's cookies
 JOBS_DIR = None  # where JOBDIR=auto keeps what a stopped crawl leaves; None: DATA_DIR/jobs
 EXTENSIONS = {
-    "enrich.extensions.loop.LoopWatch": -10,  # before whatever may keep the loop waiting
     "enrich.extensions.jobdir.JobDirGuard": 0,  # before whatever opens a database or a queue
     "enrich.extensions.run.RunExtension": 10,
     "scrapy.extensions.periodic_log.PeriodicLog": None,
@@ -105,7 +104,6 @@ COOKIES_ENABLED = False
 # --- the process ------------------------------------------------------------------------------------------------------
 WARN_ON_GENERATOR_RETURN_VALUE = False  # reads the source of callbacks; ours return nothing
 CONCURRENT_ITEMS = 2  # per response, and so many tasks are made for each: a picture's response has one item
-LOOP_WATCH_SECONDS = 0.0  # how often to look whether the event loop is kept waiting; 0: not at all
 SCRAPER_SLOT_MAX_ACTIVE_SIZE = 8 * 2**20  # bytes of pictures in the pipeline before downloads pause
 REMOTE_CONTROL_ENABLED = False
 TELNETCONSOLE_ENABLED = False

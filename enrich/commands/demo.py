@@ -8,15 +8,16 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 from scrapy.settings import SETTINGS_PRIORITIES, Settings
 
 from enrich.commands.arguments import refuse_arguments
+from enrich.commands.store_command import StoreCommand
 from enrich.config import Sources, load_sources
 from enrich.errors import EnrichError
-from enrich.runtime.runner import FAILED, Job, Outcome, complain, exit_code, preflight, print_problems, run_phases
+from enrich.runtime.runner import Job, Outcome, exit_code, preflight, print_problems, run_phases
 
 if TYPE_CHECKING:
     from enrich.demo.running import RunningWorld
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
 KEY = "demo-key"
 
 
-class Command(ScrapyCommand):
+class Command(StoreCommand, ScrapyCommand):
     """Uses ``data/demo`` and the pack ``opencv_zoo`` unless DATA_DIR, MODELS_DIR or MODEL_PACK say otherwise."""
-
-    requires_project = True
-    requires_crawler_process = False
 
     def syntax(self) -> str:
         """What follows the command's name."""
@@ -44,17 +42,13 @@ class Command(ScrapyCommand):
         parser.add_argument("--serve", action="store_true", help="leave the world up until Ctrl-C")
         parser.add_argument("-a", dest="spargs", action="append", default=[], metavar="NAME=VALUE", help="as for crawl")
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+    def execute(self, settings: Settings, args: list[str], opts: argparse.Namespace) -> Sequence[str]:
         """Fetch the models if they are missing, crawl, and show what came of it."""
         refuse_arguments(args)
-        settings = cast("Settings", self.settings)  # Scrapy sets them before it calls this
         arguments = dict(argument.partition("=")[::2] for argument in opts.spargs)
-        try:
-            prepare(settings)
-            self.exitcode = demonstrate(settings, arguments, serve=opts.serve)
-        except EnrichError as error:
-            complain(str(error))
-            self.exitcode = FAILED
+        prepare(settings)
+        self.exitcode = demonstrate(settings, arguments, serve=opts.serve)
+        return ()
 
 
 def prepare(settings: Settings) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from enrich.commands.arguments import refuse_options
-from enrich.errors import EnrichError, StoreError
-from enrich.runtime.runner import FAILED, complain
+from enrich.commands.store_command import StoreCommand
+from enrich.errors import StoreError
+from enrich.runtime.runner import complain
 
 if TYPE_CHECKING:
-    from scrapy.settings import BaseSettings
+    from scrapy.settings import BaseSettings, Settings
 
     from enrich.faces.pack import ModelPack
     from enrich.store.release.export import Release
@@ -24,11 +25,9 @@ OURS = ("index", "jobs", "reports", "models", "pace", "clearance")
 """Folders of DATA_DIR in which no export belongs."""
 
 
-class Command(ScrapyCommand):
+class Command(StoreCommand, ScrapyCommand):
     """Warnings, such as of a model pack that the consumer cannot use, go to stderr; the exit code stays 0."""
 
-    requires_project = True
-    requires_crawler_process = False
     default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
@@ -56,24 +55,18 @@ class Command(ScrapyCommand):
             help="how exact the vectors are: float32, or e4m3, under a third of its size",
         )
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+    def execute(self, settings: Settings, args: list[str], opts: argparse.Namespace) -> Sequence[str]:
         """Export; one line on stderr and exit code 1 where it could not be done, and DIR is as it was."""
-        refuse_options(args)
         if len(args) != 1:
             raise UsageError("say one folder: scrapy export DIR")
-        settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
         folder = Path(args[0])
         try:
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it cleans up after itself, as on Ctrl-C
             release = write(settings, folder, opts.format, opts.storage)
-        except EnrichError as error:
-            complain(str(error))
-            self.exitcode = FAILED
         except KeyboardInterrupt:
-            complain(f"{folder}: stopped; nothing was exported")
-            self.exitcode = FAILED
-        else:
-            show(folder, release)
+            return [f"{folder}: stopped; nothing was exported"]
+        show(folder, release)
+        return ()
 
 
 def write(settings: BaseSettings, folder: Path, format: str, storage: str) -> Release:

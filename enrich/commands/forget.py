@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from enrich.commands.arguments import refuse_options
+from enrich.commands.store_command import StoreCommand
 from enrich.config.model import near_match
 from enrich.errors import ConfigError, EnrichError, JobDirError, StoreError
-from enrich.runtime.runner import FAILED, complain
+from enrich.runtime.runner import complain
 from enrich.spiders.bases.source import sources_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from scrapy.settings import BaseSettings
+    from scrapy.settings import BaseSettings, Settings
     from sqlalchemy import Connection
 
     from enrich.runtime.runner import Outcome
@@ -27,11 +28,8 @@ if TYPE_CHECKING:
     from enrich.store.forgetting.forget import Going
 
 
-class Command(ScrapyCommand):
+class Command(StoreCommand, ScrapyCommand):
     """Prints what goes and does it. Exit code 1: nothing was forgotten, or a file still has to be rid of it."""
-
-    requires_project = True
-    requires_crawler_process = False
 
     def syntax(self) -> str:
         """What follows the command's name."""
@@ -58,20 +56,11 @@ class Command(ScrapyCommand):
         parser.add_argument("--gone", action="store_true", help="everybody whom their stash-boxes no longer have")
         parser.add_argument("--dry-run", action="store_true", help="only show what would go")
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+    def execute(self, settings: Settings, args: list[str], opts: argparse.Namespace) -> Sequence[str]:
         """Do it; without a word of what, only what was left to be done."""
-        refuse_options(args)
         if bool(args or opts.source) + bool(opts.face) + opts.gone > 1:
             raise UsageError("one at a time: performers and a source, faces, or --gone")
-        settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
-        try:
-            problems = forget(settings, args, opts)
-        except EnrichError as error:
-            problems = [str(error)]
-        for line in problems:
-            complain(line)
-        if problems:
-            self.exitcode = FAILED
+        return forget(settings, args, opts)
 
 
 class _OnlyShown(Exception):  # noqa: N818  # no error: it takes the transaction back

@@ -4,28 +4,24 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from enrich.commands.arguments import refuse_options
-from enrich.errors import EnrichError
-from enrich.runtime.runner import FAILED, complain
+from enrich.commands.store_command import StoreCommand
 
 if TYPE_CHECKING:
-    from scrapy.settings import BaseSettings
+    from scrapy.settings import BaseSettings, Settings
 
 PACK = "stash_sense"
 """The model pack that the vectors of such a database are of."""
 
 
-class Command(ScrapyCommand):
+class Command(StoreCommand, ScrapyCommand):
     """Prints what came along and, by reason, every face that did not; exit code 1 where nothing was taken over."""
-
-    requires_project = True
-    requires_crawler_process = False
 
     def syntax(self) -> str:
         """What follows the command's name."""
@@ -49,20 +45,15 @@ class Command(ScrapyCommand):
             help="take over all but the vectors; every picture is fetched again, for whatever model pack",
         )
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+    def execute(self, settings: Settings, args: list[str], opts: argparse.Namespace) -> Sequence[str]:
         """Take it over, then bring the indices up to date."""
-        refuse_options(args)
         if len(args) != 1:
             raise UsageError("say one database: scrapy import PERFORMERS_DB")
         if opts.index_dir and opts.without_vectors:
             raise UsageError("--index-dir and --without-vectors do not go together")
-        settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
         path = Path(args[0])
-        try:
-            take_over(path, None if opts.without_vectors else Path(opts.index_dir or path.parent), settings)
-        except EnrichError as error:
-            complain(str(error))
-            self.exitcode = FAILED
+        take_over(path, None if opts.without_vectors else Path(opts.index_dir or path.parent), settings)
+        return ()
 
 
 def take_over(path: Path, index_dir: Path | None, settings: BaseSettings) -> None:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
 from enrich.commands.arguments import refuse_arguments
 from enrich.commands.forget import finish_forgetting
 from enrich.commands.reembed import add_options, check_options, reembed
+from enrich.commands.store_command import StoreCommand
 from enrich.errors import EnrichError
-from enrich.runtime.runner import FAILED, complain
 
 if TYPE_CHECKING:
-    from scrapy.settings import BaseSettings
+    from scrapy.settings import Settings
 
 
-class Command(ScrapyCommand):
+class Command(StoreCommand, ScrapyCommand):
     """Exit code 1 where index and database differ after ``--check``, with a line for each difference.
 
     ``--reembed``: 0 once the database is of MODEL_PACK, or where it was stopped; 3 while faces are left.
     """
-
-    requires_project = True
-    requires_crawler_process = False
 
     def syntax(self) -> str:
         """What follows the command's name."""
@@ -42,32 +40,22 @@ class Command(ScrapyCommand):
         parser.add_argument("--check", action="store_true", help="compare ids and vectors with the database")
         add_options(parser)
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+    def execute(self, settings: Settings, args: list[str], opts: argparse.Namespace) -> Sequence[str]:
         """Do it, first what ``--rebuild`` or nothing asks, then ``--check``."""
         from enrich.store.db.database import database_exists, database_label, database_url
 
         refuse_arguments(args)
-        settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
         data_dir = settings["DATA_DIR"]
         index_dir = Path(data_dir) / "index"
-        try:
-            check_options(opts)
-            url = database_url(data_dir, settings.get("DATABASE_URL"))
-            if not database_exists(url):
-                raise EnrichError(f"{database_label(url)}: no database yet; `scrapy crawl SOURCE` makes it")
-            if opts.reembed:
-                self.exitcode = reembed(settings, url, index_dir, opts)
-                return
-            finish_forgetting(settings)
-            differences = bring_up(url, index_dir, rebuild=opts.rebuild, check=opts.check)
-        except EnrichError as error:
-            complain(str(error))
-            self.exitcode = FAILED
-            return
-        for line in differences:
-            complain(line)
-        if differences:
-            self.exitcode = FAILED
+        check_options(opts)
+        url = database_url(data_dir, settings.get("DATABASE_URL"))
+        if not database_exists(url):
+            raise EnrichError(f"{database_label(url)}: no database yet; `scrapy crawl SOURCE` makes it")
+        if opts.reembed:
+            self.exitcode = reembed(settings, url, index_dir, opts)
+            return ()
+        finish_forgetting(settings)
+        return bring_up(url, index_dir, rebuild=opts.rebuild, check=opts.check)
 
 
 def bring_up(url: str, index_dir: Path, *, rebuild: bool, check: bool) -> list[str]:

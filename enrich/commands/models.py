@@ -11,8 +11,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from enrich.commands.arguments import refuse_options
-from enrich.commands.calibrate import add_options, calibrate_pack, check_options
-from enrich.errors import EnrichError
+from enrich.errors import ConfigError, EnrichError
 from enrich.runtime.runner import FAILED, complain
 
 if TYPE_CHECKING:
@@ -40,12 +39,17 @@ class Command(ScrapyCommand):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        add_options(parser)
+        group = parser.add_argument_group("calibrate")
+        group.add_argument("--images", metavar="DIR", help="pictures as PERSON/FILE or GROUP/PERSON/FILE")
+        group.add_argument("--out", metavar="FILE", help="write the proposed lines of a pack.yaml to a new file")
+        group.add_argument("--plot", metavar="FILE.png", help="draw both error rates and the distances (matplotlib)")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         refuse_options(args)
         try:
-            check_options(opts, calibrating=args[:1] == ["calibrate"])
+            given = [name for name in ("images", "out", "plot") if getattr(opts, name)]
+            if given and args[:1] != ["calibrate"]:
+                raise ConfigError(f"--{given[0]} is an option of `scrapy models calibrate`")
             match args:
                 case ["list"]:
                     self._list()
@@ -112,7 +116,12 @@ class Command(ScrapyCommand):
     def _calibrate(self, name: str, opts: argparse.Namespace) -> None:
         from enrich.faces.pack import load_pack
 
+        try:
+            from tools.calibrate.report import calibrate_pack, check_options
+        except ImportError as error:
+            raise EnrichError(f"calibrate is a tool of the project's checkout, run it there ({error})") from error
         assert self.settings is not None
+        check_options(opts)
         calibrate_pack(load_pack(name, self._models_dir), self.settings.get("EMBED_DEVICE") or "auto", opts)
 
 

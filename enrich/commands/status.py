@@ -6,19 +6,19 @@ import argparse
 import json
 import sys
 import textwrap
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
 from enrich.commands.arguments import refuse_arguments
-from enrich.errors import EnrichError
-from enrich.runtime.runner import FAILED, complain
+from enrich.commands.store_command import StoreCommand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.console import Console
-    from scrapy.settings import BaseSettings
+    from scrapy.settings import Settings
 
     from enrich.store.crawl_queries.status import SourceStatus, Status
     from enrich.store.reembedding.reembed import Progress
@@ -27,11 +27,8 @@ WIDTH = 140
 """Characters a line may have where the output goes to a file, and a line of the first table anywhere."""
 
 
-class Command(ScrapyCommand):
+class Command(StoreCommand, ScrapyCommand):
     """Prints a table, or JSON with ``--json``; says so where there is no database yet."""
-
-    requires_project = True
-    requires_crawler_process = False
 
     def syntax(self) -> str:
         """What follows the command's name."""
@@ -46,35 +43,28 @@ class Command(ScrapyCommand):
         super().add_options(parser)
         parser.add_argument("--json", action="store_true", help="print JSON for other programs")
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+    def execute(self, settings: Settings, args: list[str], opts: argparse.Namespace) -> Sequence[str]:
         """Print; one line on stderr and exit code 1 where the database cannot be read."""
         from enrich.store.crawl_queries.status import Status, status
         from enrich.store.db.database import database_exists, database_label, database_url, open_database
 
         refuse_arguments(args)
-        settings = cast("BaseSettings", self.settings)  # Scrapy sets them before it calls this
-        try:
-            url = database_url(settings["DATA_DIR"], settings.get("DATABASE_URL"))
-            label = database_label(url)
-            there = database_exists(url)
-            if there:
-                engine = open_database(url)
-                try:
-                    found = status(engine, label)
-                finally:
-                    engine.dispose()
-            else:
-                found = Status(database=label)
-        except EnrichError as error:
-            complain(str(error))
-            self.exitcode = FAILED
-            return
+        url = database_url(settings["DATA_DIR"], settings.get("DATABASE_URL"))
+        label = database_label(url)
+        found, there = Status(database=label), database_exists(url)
+        if there:
+            engine = open_database(url)
+            try:
+                found = status(engine, label)
+            finally:
+                engine.dispose()
         if opts.json:
             print(json.dumps(found.as_json(), indent=2))
         elif there:
             show(found)
         else:
             print(f"{label}: no database yet; `scrapy enrich` or `scrapy crawl SOURCE` makes it")
+        return ()
 
 
 def show(found: Status) -> None:

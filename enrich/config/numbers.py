@@ -19,7 +19,6 @@ NUMBERS: Mapping[str, int] = {
     "FLARESOLVERR_MAX_SECONDS": 0,
     "IMAGE_MAX_BYTES": 1,
     "IMAGE_MAX_PIXELS": 1,
-    "LOOP_WATCH_SECONDS": 0,
     "REFRESH_DAYS": 0,
 }
 """Settings of ours that are numbers, with the least that each may be; whole ones but for seconds and shares."""

@@ -9,7 +9,7 @@ import time
 import pytest
 from scrapy.utils.test import get_crawler
 
-from enrich.extensions.loop import LoopWatch
+from bench.loop_watch import LoopWatch
 
 INTERVAL_SECONDS = 0.001
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from enrich.faces.trials import Trials
 from enrich.items import FloatArray
+from tools.calibrate.trials import Trials
 
 
 def unit_vectors(people: np.ndarray, spread: float, seed: int) -> FloatArray:

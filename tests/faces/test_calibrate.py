@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from enrich.errors import EnrichError
-from enrich.faces.calibrate import RATES, Bin, Limit, calibrate, confidence, limits_for, propose
 from enrich.faces.engine import FaceEngine
-from enrich.faces.labelled import Labelled, Sample, embed_labelled, labelled_pictures
 from enrich.faces.pack import ModelPack
-from enrich.faces.trials import EXISTING, Trials
 from enrich.items import FloatArray
 from tests.faces.conftest import ASSETS
 from tests.faces.distances import strangers, unit_vectors
+from tools.calibrate.distances import RATES, Bin, Limit, calibrate, confidence, limits_for, propose
+from tools.calibrate.labelled import Labelled, Sample, embed_labelled, labelled_pictures
+from tools.calibrate.trials import EXISTING, Trials
 
 ONE, FEW, MANY = EXISTING
 

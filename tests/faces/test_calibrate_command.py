@@ -15,14 +15,14 @@ from PIL import Image as PillowImage
 from scrapy.utils.project import get_project_settings
 
 from enrich.commands.models import Command
-from enrich.faces import labelled
 from enrich.faces.check import drawn_face
 from enrich.faces.engine import FaceEngine
-from enrich.faces.labelled import embed_labelled, labelled_pictures
 from enrich.faces.pack import load_pack
-from enrich.faces.trials import at_most
 from enrich.items import Uint8Array
 from tests.faces.tiny import write_pack
+from tools.calibrate import labelled
+from tools.calibrate.labelled import embed_labelled, labelled_pictures
+from tools.calibrate.trials import at_most
 
 Run = Callable[..., tuple[int, str, str]]
 FOLDERS = {"east/ann": 6, "east/bea": 5, "west/cyd": 5, "west/dot": 2}
@@ -241,3 +241,11 @@ def test_without_matplotlib(run: Run, images: Path, tmp_path: Path, monkeypatch:
     assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert "--plot needs matplotlib" in err
     assert "pip install" in err
+
+
+def test_without_the_checkout_calibrate_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tools.calibrate.report", None)
+    code, out, err = run("calibrate", "opencv_zoo", "--images", tmp_path)
+    assert (code, out) == (1, "")
+    assert err.startswith("enrich: calibrate is a tool of the project's checkout")
+    assert err.count("\n") == 1

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from enrich.faces.trials import EXISTING, Existing, at_most, distances_of, genuine, impostors, together
 from tests.faces.distances import strangers, unit_vectors
+from tools.calibrate.trials import EXISTING, Existing, at_most, distances_of, genuine, impostors, together
 
 ONE, FEW, MANY = EXISTING
 

@@ -1,7 +1,8 @@
 """Watches how long the event loop is kept from its work: in that time nothing is sent, read or told to stop.
 
-Off unless LOOP_WATCH_SECONDS is set, as it is by `make bench`. It calls itself that often, and takes what passes
-between two calls for one block: no block is longer than what it tells, and shorter ones are told too long by as much.
+An extension that the bench adds to a crawl; without LOOP_WATCH_SECONDS it is off. It calls itself that often and
+takes what passes between two calls for one block: no block is longer than reported, shorter ones are reported too long
+by as much.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from enrich.errors import EnrichError
-from enrich.faces.labelled import Sample
-from enrich.faces.trials import EXISTING, Distances, Existing, Trials, distances_of, genuine, impostors, rounded_down
+from tools.calibrate.labelled import Sample
+from tools.calibrate.trials import EXISTING, Distances, Existing, Trials, distances_of, genuine, impostors, rounded_down
 
 RATES: Final = (1e-3, 1e-4)
 """The false match rates asked for; for the first the match distances are proposed."""

@@ -11,30 +11,18 @@ from typing import TYPE_CHECKING
 from enrich.errors import ConfigError, EnrichError
 
 if TYPE_CHECKING:
-    from enrich.faces.calibrate import Confidence, Result
-    from enrich.faces.labelled import Sample
     from enrich.faces.pack import ModelPack, RecogniserSpec
-    from enrich.faces.trials import Share
+    from tools.calibrate.distances import Confidence, Result
+    from tools.calibrate.labelled import Sample
+    from tools.calibrate.trials import Share
 
 ENOUGH = 10
 """From so many hits on a rate is said itself, not only what it is at most."""
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of ``calibrate``."""
-    group = parser.add_argument_group("calibrate")
-    group.add_argument("--images", metavar="DIR", help="pictures as PERSON/FILE or GROUP/PERSON/FILE")
-    group.add_argument("--out", metavar="FILE", help="write the proposed lines of a pack.yaml; no file is overwritten")
-    group.add_argument("--plot", metavar="FILE.png", help="draw both error rates and the distances (matplotlib)")
-
-
-def check_options(opts: argparse.Namespace, *, calibrating: bool) -> None:
-    """Raise ConfigError for options that are lacking, mean nothing here, or name files that cannot be written."""
+def check_options(opts: argparse.Namespace) -> None:
+    """Raise ConfigError for options that are missing or name files that cannot be written."""
     given = [name for name in ("images", "out", "plot") if getattr(opts, name)]
-    if given and not calibrating:
-        raise ConfigError(f"--{given[0]} is an option of `scrapy models calibrate`")
-    if not calibrating:
-        return
     if not opts.images:
         raise ConfigError("calibrate needs --images DIR, a folder with a folder of pictures for each person")
     for name in ("out", "plot"):
@@ -49,10 +37,10 @@ def check_options(opts: argparse.Namespace, *, calibrating: bool) -> None:
 
 def calibrate_pack(pack: ModelPack, device: str, opts: argparse.Namespace) -> None:
     """Print the figures, then write what ``--out`` and ``--plot`` ask for. Raises EnrichError."""
-    from enrich.faces.calibrate import calibrate, confidence
-    from enrich.faces.curves import plot, require_matplotlib
     from enrich.faces.engine import FaceEngine
-    from enrich.faces.labelled import embed_labelled, labelled_pictures
+    from tools.calibrate.curves import plot, require_matplotlib
+    from tools.calibrate.distances import calibrate, confidence
+    from tools.calibrate.labelled import embed_labelled, labelled_pictures
 
     if opts.plot:
         require_matplotlib()
@@ -80,7 +68,7 @@ def calibrate_pack(pack: ModelPack, device: str, opts: argparse.Namespace) -> No
 
 def snippet(pack: ModelPack, sample: Sample, detector: Confidence, results: Mapping[str, Result]) -> str:
     """The lines of a pack.yaml that were calibrated, with how they were got."""
-    from enrich.faces.calibrate import RATES
+    from tools.calibrate.distances import RATES
 
     now = f"{datetime.now(UTC):%Y-%m-%d}"
     lines = [
@@ -127,7 +115,7 @@ def _print_confidence(pack: ModelPack, detector: Confidence) -> None:
 
 
 def _print_result(spec: RecogniserSpec, result: Result, sample: Sample) -> None:
-    from enrich.faces.calibrate import RATES
+    from tools.calibrate.distances import RATES
 
     pairs = result.bins[0]
     count = int(sample.people.max()) + 1
@@ -156,8 +144,8 @@ def _print_result(spec: RecogniserSpec, result: Result, sample: Sample) -> None:
 
 
 def _print_groups(result: Result, sample: Sample) -> None:
-    from enrich.faces.calibrate import RATES
-    from enrich.faces.trials import genuine, impostors
+    from tools.calibrate.distances import RATES
+    from tools.calibrate.trials import genuine, impostors
 
     print("  by group, at the proposed distances:")
     print(f"  {'group':16} {'people':7} {'faces':6} {'false matches within the group':38} misses")
@@ -175,8 +163,8 @@ def _print_groups(result: Result, sample: Sample) -> None:
 
 def _print_together(sample: Sample, results: Mapping[str, Result]) -> None:
     """All recognisers have to agree before a face is taken."""
-    from enrich.faces.calibrate import RATES
-    from enrich.faces.trials import together
+    from tools.calibrate.distances import RATES
+    from tools.calibrate.trials import together
 
     print(f"\n{' and '.join(results)} have to agree: at the proposed distances, together")
     print(f"  {'faces':6} {'false matches':38} misses")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from enrich.errors import EnrichError
-from enrich.faces.calibrate import RATES, Result
-from enrich.faces.trials import Distances, Share, Trials
+from tools.calibrate.distances import RATES, Result
+from tools.calibrate.trials import Distances, Share, Trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""Research tools beside the package: in a checkout, not in what is installed or deployed."""

@@ -1,0 +1,1 @@
+"""Calibrates a model pack: match distances and detection confidence from pictures of known people."""
