@@ -78,7 +78,7 @@ EXTENSIONS = {
 
 DOWNLOAD_HANDLERS = {"file": None, "ftp": None, "s3": None}  # addresses come from strangers
 TWISTED_DNS_RESOLVER = "enrich.net.resolver.PublicResolver"
-SCHEDULER = "enrich.middlewares.retry.WaitingScheduler"
+SCHEDULER = "enrich.net.scheduler.WaitingScheduler"
 DUPEFILTER_CLASS = "enrich.net.dupefilter.DuplicateFilter"
 
 SPIDER_CONTRACTS = {"enrich.spiders.bases.contracts.LiveContract": 10}

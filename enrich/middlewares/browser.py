@@ -24,6 +24,7 @@ from enrich.challenges.browser_proxy import Detour
 from enrich.challenges.detect import wall
 from enrich.net.public_hosts import Place, PlaceRefused, Places, check, is_public
 from enrich.net.resolver import PublicResolver
+from enrich.request_meta import IMAGE
 from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
@@ -184,4 +185,4 @@ class BrowserMiddleware:
 def is_page(request: Request) -> bool:
     """Whether a source with ``browser: true`` has a request made by its browser."""
     # What a script of the page would ask for is an answer for a program, which a browser wraps into a page.
-    return request.method == "GET" and "image" not in request.meta and "X-Requested-With" not in request.headers
+    return request.method == "GET" and IMAGE not in request.meta and "X-Requested-With" not in request.headers

@@ -13,6 +13,7 @@ from scrapy.http import Request
 from scrapy.statscollectors import StatsCollector
 
 from enrich.items import ImageRef, Reason
+from enrich.request_meta import IMAGE
 from enrich.spiders.bases.source import Library, SourceSpider
 
 
@@ -40,7 +41,7 @@ class LedgerMiddleware:
 
     def process_request(self, request: Request) -> None:
         """Look the picture up; every other request passes."""
-        ref: ImageRef | None = request.meta.get("image")
+        ref: ImageRef | None = request.meta.get(IMAGE)
         if ref is None:
             return
         if self.library.image_decided(ref):

@@ -19,9 +19,9 @@ from scrapy.http import Request
 from scrapy.statscollectors import StatsCollector
 
 from enrich.middlewares.ledger import AlreadyDecided, LedgerMiddleware
-from enrich.middlewares.retry import WAIT_SECONDS
-from enrich.middlewares.retry_after import SENT_AT, pace_of
+from enrich.middlewares.retry_after import pace_of
 from enrich.net.rate_limiter import Pace
+from enrich.request_meta import SENT_AT, WAIT_SECONDS
 from enrich.spiders.bases.source import SourceSpider
 
 LOOK_SECONDS = 0.2

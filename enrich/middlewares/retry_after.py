@@ -24,13 +24,12 @@ from scrapy.http import Request, Response
 
 from enrich.errors import StoreError
 from enrich.net.rate_limiter import Pace
+from enrich.request_meta import SENT_AT
 from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
 
 REFUSALS = (429, 503)
-SENT_AT = "throttle_sent_at"
-"""In the meta of a request: when it went, by the pace's clock."""
 _REFUSED_TIMES = "throttle_refused_times"
 _TRIES_503 = 5
 """429 is about the source, 503 may be about one address: then it fails, and is in the ledger."""

@@ -21,7 +21,8 @@ from scrapy.statscollectors import StatsCollector
 from enrich.challenges.flaresolverr_client import checked_root
 from enrich.net.public_hosts import Place, PlaceRefused, Places, check, check_resolved, is_public
 from enrich.net.resolver import PublicResolver
-from enrich.spiders.bases.source import NOBODY, SourceSpider
+from enrich.request_meta import CARRIER_ONLY
+from enrich.spiders.bases.source import SourceSpider
 
 
 class ReachMiddleware:
@@ -60,7 +61,7 @@ class ReachMiddleware:
 
     async def process_request(self, request: Request) -> None:
         """Pass what is public or named; also requests that the spider itself marks as leaving for nowhere."""
-        if request.url.startswith("data:") and request.meta.get(NOBODY):
+        if request.url.startswith("data:") and request.meta.get(CARRIER_ONLY):
             return
         try:
             await self._check(request)

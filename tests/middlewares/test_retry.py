@@ -9,7 +9,8 @@ import pytest
 from scrapy.http import Request, Response
 from scrapy.utils.test import get_crawler
 
-from enrich.middlewares.retry import WAIT_SECONDS, BackoffMiddleware
+from enrich.middlewares.retry import BackoffMiddleware
+from enrich.request_meta import WAIT_SECONDS
 from tests.middlewares.counting_site import Answer, Asked, plain, serving
 from tests.middlewares.test_retry_after import everything
 from tests.middlewares.walker import Walker

@@ -21,17 +21,14 @@ from enrich.challenges.browser_settings import set_browser
 from enrich.config import Source, Sources, configured_sources
 from enrich.identity import host_of
 from enrich.items import FailedImage, Image, ImageRef, Mode, RejectedImage
+from enrich.request_meta import AGAIN, IMAGE
 from enrich.spiders.bases.arguments import Arguments, read_arguments
 from enrich.spiders.bases.reads import Library
 
-__all__ = ["AGAIN", "NOBODY", "Library", "SourceSpider", "describe", "request_of", "today"]
+__all__ = ["Library", "SourceSpider", "describe", "request_of", "today"]
 
 IMAGE_PRIORITY = 1000
 """Pictures before pages: a performer is finished before the next one is begun."""
-NOBODY = "leaves_for_nobody"
-"""Meta key of a request that only carries items from ``start``: it leads nowhere."""
-AGAIN = "asked_again"
-"""Meta key of a request that was made before, in this crawl or the one it goes on with, in vain."""
 _POSITIONS = 100
 _DUE_BATCH = 50
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
@@ -98,7 +95,7 @@ class SourceSpider(Spider):
 
     def taken(self, request: Request) -> None:
         """Note, for a run that may go on with this one, that a request of ``start`` is in the queue now."""
-        ref: ImageRef | None = request.meta.get("image")
+        ref: ImageRef | None = request.meta.get(IMAGE)
         if ref is not None:
             self._failed.discard(ref.image_url)
 
@@ -162,7 +159,7 @@ class SourceSpider(Spider):
             errback=self.failed_image,
             headers={"Referer": ref.page_url} if ref.page_url else None,
             cb_kwargs=cb_kwargs,
-            meta=self.request_meta(image=ref, allow_offsite=True, handle_httpstatus_list=[404, 410]),
+            meta=self.request_meta(**{IMAGE: ref}, allow_offsite=True, handle_httpstatus_list=[404, 410]),
             priority=IMAGE_PRIORITY - min(position, _POSITIONS),
         )
 
@@ -184,7 +181,7 @@ class SourceSpider(Spider):
 
     def failed_image(self, failure: Failure) -> Iterator[FailedImage | RejectedImage]:
         """A picture that was not fetched: dropped by the ledger on purpose, too large, or failed for now."""
-        ref: ImageRef = request_of(failure).meta["image"]
+        ref: ImageRef = request_of(failure).meta[IMAGE]
         error = failure.value
         if isinstance(error, IgnoreRequest) and hasattr(error, "reason"):
             # The ledger middleware says why it dropped the request; None means that the ledger holds it already.
