@@ -12,11 +12,12 @@ import pytest
 
 ENRICH = Path(__file__).resolve().parent.parent / "enrich"
 
-GROUND = {"items", "config", "identity", "errors", "request_meta", ""}
+GROUND = {"items", "config", "identity", "errors", "request_meta", "request_errors", ""}
 MAY_IMPORT = {
     "items": {"errors"},
     "errors": set[str](),
     "request_meta": set[str](),
+    "request_errors": {"items"},
     "identity": {"errors"},
     "config": {"errors", "identity"},
     "settings": {""},

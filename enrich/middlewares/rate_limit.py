@@ -18,9 +18,10 @@ from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import Request
 from scrapy.statscollectors import StatsCollector
 
-from enrich.middlewares.ledger import AlreadyDecided, LedgerMiddleware
+from enrich.middlewares.ledger import LedgerMiddleware
 from enrich.middlewares.retry_after import pace_of
 from enrich.net.rate_limiter import Pace
+from enrich.request_errors import AlreadyDecided
 from enrich.request_meta import SENT_AT, WAIT_SECONDS
 from enrich.spiders.bases.source import SourceSpider
 

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self, cast
 
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.http import Request, Response, TextResponse
 from scrapy.settings import BaseSettings
 from scrapy.spidermiddlewares.httperror import HttpError
@@ -21,6 +20,7 @@ from enrich.challenges.browser_settings import set_browser
 from enrich.config import Source, Sources, configured_sources
 from enrich.identity import host_of
 from enrich.items import FailedImage, Image, ImageRef, Mode, RejectedImage
+from enrich.request_errors import AlreadyDecided, TooManyRedirects, is_too_large
 from enrich.request_meta import AGAIN, IMAGE
 from enrich.spiders.bases.arguments import Arguments, read_arguments
 from enrich.spiders.bases.reads import Library
@@ -183,11 +183,10 @@ class SourceSpider(Spider):
         """A picture that was not fetched: dropped by the ledger on purpose, too large, or failed for now."""
         ref: ImageRef = request_of(failure).meta[IMAGE]
         error = failure.value
-        if isinstance(error, IgnoreRequest) and hasattr(error, "reason"):
-            # The ledger middleware says why it dropped the request; None means that the ledger holds it already.
+        if isinstance(error, AlreadyDecided):
             if error.reason is not None:
                 yield RejectedImage(ref=ref, reason=error.reason)
-        elif _is_too_large(error):
+        elif is_too_large(error):
             yield RejectedImage(ref=ref, reason="image_too_large", detail={"error": describe(failure)})
         else:
             yield self._image_failed(ref, describe(failure))
@@ -259,14 +258,7 @@ def describe(failure: Failure) -> str:
 
 def leads_nowhere(failure: Failure) -> bool:
     """Whether redirects led on and on, as those of a loop do."""
-    return isinstance(failure.value, IgnoreRequest) and "max redirections" in str(failure.value)
-
-
-def _is_too_large(error: BaseException | None) -> bool:
-    """Whether DOWNLOAD_MAXSIZE ended the download: as the size is told, as bytes come in, or as they are unpacked."""
-    if isinstance(error, DownloadCancelledError):
-        return "max size" in str(error) or not str(error)  # without a word where no size was told
-    return isinstance(error, IgnoreRequest) and "DOWNLOAD_MAXSIZE" in str(error)
+    return isinstance(failure.value, TooManyRedirects)
 
 
 def _looks_like_picture(body: bytes) -> bool:
