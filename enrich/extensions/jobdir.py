@@ -16,6 +16,7 @@ from scrapy.exceptions import CloseSpider, NotConfigured
 
 from enrich.errors import JOBDIR_UNWRITABLE, JobDirError
 from enrich.extensions.run import RunExtension
+from enrich.net.scheduler import queue_trouble
 from enrich.runtime.job_path import crawl_of, job_dir_of
 from enrich.spiders.bases.source import SourceSpider
 from enrich.store.db.database import database_url
@@ -107,7 +108,7 @@ class JobDirGuard:
         try:
             if self.begun and self.reason in NOTHING_LEFT:
                 self.job.wipe()
-            elif self.begun and not self.crawler.stats.get_value("enrich/degraded/jobdir"):
+            elif self.begun and "jobdir" not in self.spider.degraded and queue_trouble(self.crawler) is None:
                 self.job.keep(self.crawl, self.spider.state, run.run if run else None, self.reason)
         except JobDirError as error:
             logger.warning("%s: the next crawl starts from the database: %s", self.spider.name, error)

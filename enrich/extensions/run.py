@@ -157,7 +157,7 @@ class RunExtension:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
-                await asyncio.wrap_future(self.writer.submit(partial(beat, run=run, expected=self._expected())))
+                await asyncio.wrap_future(self.writer.submit(partial(beat, run=run, expected=self.spider.expected)))
             except DatabaseTrouble as error:
                 self.give_up(error)
 
@@ -166,11 +166,6 @@ class RunExtension:
         if self.giving_up is None:
             self.spider.degrade("store", str(trouble))
             self.giving_up = asyncio.create_task(self.crawler.engine.close_spider_async(reason=DATABASE_FAILED))
-
-    def _expected(self) -> int | None:
-        """How many performers the spider will go through, once it knows."""
-        expected: int | None = self.crawler.stats.get_value("performers/expected")
-        return expected
 
     async def spider_closed(self, reason: str) -> None:
         """Judge and record the run, bring the index up to date, close the database."""
@@ -196,7 +191,7 @@ class RunExtension:
             after = done.last
 
     def _close(self, reason: str) -> None:
-        run, expected = self.run, self._expected()
+        run, expected = self.run, self.spider.expected
         try:
             if reason != DATABASE_FAILED:
                 self._judge_waiting()

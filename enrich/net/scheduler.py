@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from typing import Self
+from weakref import WeakKeyDictionary
 
 from scrapy.core.scheduler import Scheduler
 from scrapy.crawler import Crawler
@@ -21,6 +22,13 @@ from enrich.errors import JOBDIR_UNWRITABLE
 from enrich.request_meta import WAIT_SECONDS
 
 logger = logging.getLogger(__name__)
+
+_troubles: WeakKeyDictionary[Crawler, str] = WeakKeyDictionary()
+
+
+def queue_trouble(crawler: Crawler) -> str | None:
+    """Why a crawl's queue could not be written, in which case its job directory is not whole; ``None``: it could."""
+    return _troubles.get(crawler)
 
 
 class WaitingScheduler(Scheduler):
@@ -97,4 +105,5 @@ class WaitingScheduler(Scheduler):
         assert self.crawler is not None
         line = f"{self.crawler.settings['JOBDIR']}: cannot be written: {error.strerror}; the database says what is left"
         logger.error(line)
+        _troubles[self.crawler] = line
         self.crawler.stats.set_value("enrich/degraded/jobdir", line)

@@ -277,7 +277,7 @@ class ReferenceSiteSpider(GallerySpider):
         if leads_nowhere(failure):
             yield from self._unexpected(request_of(failure), step, describe(failure))
             return
-        if forbidden(failure) and not self.crawler.stats.get_value("pages/read"):
+        if forbidden(failure) and not self.pages_read:
             self.degrade("robots", f"{request_of(failure).url} may not be fetched: {describe(failure)}")
             raise CloseSpider("forbidden")
         yield self.ended(step.lookup.performer_id, outcome_of(failure), describe(failure))

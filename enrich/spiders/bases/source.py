@@ -51,6 +51,12 @@ class SourceSpider(Spider):
         self.limit = self.arguments.limit
         self.dry_run = self.arguments.dry_run
         self.performer = self.arguments.performer
+        self.degraded: dict[str, str] = {}
+        """Why the run counts as degraded, by a short name; mirrored in the stats under ``enrich/degraded/``."""
+        self.expected: int | None = None
+        """How many performers the walk will go through, once it is known."""
+        self.pages_read = 0
+        self._offsite: set[str] = set()
         self.state: dict[str, Any] = {}
         """What goes with a job directory's queue to the run that goes on with it; extensions/jobdir.py sees to it."""
 
@@ -131,7 +137,8 @@ class SourceSpider(Spider):
         host = host_of(url)
         if host is not None and self.source.takes_images_from(url):
             return True
-        if host is not None and not self.crawler.stats.get_value(f"images/offsite/{host}"):
+        if host is not None and host not in self._offsite:
+            self._offsite.add(host)
             self.logger.warning("%s: pictures on %s are left out; add it to image_hosts to take them", self.name, host)
         self.crawler.stats.inc_value(f"images/offsite/{host or 'no address'}")
         return False
@@ -218,6 +225,7 @@ class SourceSpider(Spider):
 
     def read_page(self) -> None:
         """Count a page of the source that was read, the whole of which ``pages/unexpected`` is a part."""
+        self.pages_read += 1
         self.crawler.stats.inc_value("pages/read")
 
     def unexpected_page(self, page: Response | Request, why: str) -> None:
@@ -233,6 +241,7 @@ class SourceSpider(Spider):
 
     def degrade(self, what: str, text: str) -> None:
         """Have the run end as degraded; ``text`` is the line that says why, the last one for each ``what``."""
+        self.degraded[what] = text
         self.crawler.stats.set_value(f"enrich/degraded/{what}", text)
         self.logger.error("%s: %s", self.name, text)
 
