@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "middlewares": GROUND | {"net", "challenges", "spiders"},  # whose source and reads they are handed
     "demo": GROUND,
     "extensions": GROUND | {"spiders", "store", "runtime", "net"},
-    "pipelines": GROUND | {"faces", "store", "spiders", "extensions", "runtime"},
+    "pipelines": GROUND | {"faces", "store", "spiders", "runtime"},
     "runtime": GROUND | {"challenges", "middlewares", "spiders", "faces", "store"},
     "commands": GROUND | {"faces", "store", "spiders", "middlewares", "runtime", "demo"},
 }

@@ -15,8 +15,8 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, NotConfigured
 
 from enrich.errors import JOBDIR_UNWRITABLE, JobDirError
-from enrich.extensions.run import RunExtension
 from enrich.net.scheduler import queue_trouble
+from enrich.runtime.context import context_of
 from enrich.runtime.job_path import crawl_of, job_dir_of
 from enrich.spiders.bases.source import SourceSpider
 from enrich.store.db.database import database_url
@@ -104,12 +104,12 @@ class JobDirGuard:
 
         A crawl that is forced to end never comes here, and stays marked as running; so does one that could not write.
         """
-        run = self.crawler.get_extension(RunExtension)
+        context = context_of(self.crawler)
         try:
             if self.begun and self.reason in NOTHING_LEFT:
                 self.job.wipe()
             elif self.begun and "jobdir" not in self.spider.degraded and queue_trouble(self.crawler) is None:
-                self.job.keep(self.crawl, self.spider.state, run.run if run else None, self.reason)
+                self.job.keep(self.crawl, self.spider.state, context.run if context else None, self.reason)
         except JobDirError as error:
             logger.warning("%s: the next crawl starts from the database: %s", self.spider.name, error)
         finally:

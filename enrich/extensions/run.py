@@ -10,6 +10,7 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from scrapy.exceptions import CloseSpider, NotConfigured
 
 from enrich.errors import DATABASE_FAILED, DatabaseTrouble, StoreError
 from enrich.pipelines.agree import terms_of
+from enrich.runtime.context import REPLACED, TAKEN_AWAY, TAKEN_LATER, CrawlContext, set_context
 from enrich.runtime.health import Allowance, verdict
 from enrich.runtime.models import pack_for
 from enrich.spiders.bases.source import SourceSpider, sources_of
@@ -39,9 +41,6 @@ from enrich.store.ledger.runs import Run, beat, finish_run, start_run
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 60.0
-TAKEN_LATER, TAKEN_AWAY, REPLACED = "enrich/faces/taken_later", "enrich/faces/taken_away", "enrich/faces/replaced"
-"""The stats of faces that had waited and were taken, of unconfirmed ones that were contradicted, of those that gave way
-to better ones; of any source."""
 OWED = "forgetting/owed"
 """The stat that tells the command to take whoever was removed out of the files, once all crawls are closed."""
 
@@ -70,7 +69,6 @@ class RunExtension:
         self.spider = spider
         self.index_dir = index_dir
         self.specs = specs
-        self.limits = limits
         self.terms = terms
         self.priorities = places.priorities
         self.jobs_dir = places.jobs_dir.absolute()
@@ -93,6 +91,16 @@ class RunExtension:
             self.writer.engine, limits=limits, refresh_after=refresh_after, priorities=self.priorities
         )
         spider.library = self.library
+        self.context = CrawlContext(
+            source=spider.source,
+            reads=self.library,
+            writer=self.writer,
+            limits=limits,
+            terms=terms,
+            priorities=self.priorities,
+            give_up=self.give_up,
+        )
+        set_context(crawler, self.context)
         self.run: Run | None = None
         self.giving_up: asyncio.Task[None] | None = None
         self.heartbeat: asyncio.Task[None] | None = None
@@ -151,6 +159,7 @@ class RunExtension:
         except DatabaseTrouble as error:
             spider.degrade("store", str(error))
             raise CloseSpider(DATABASE_FAILED) from error
+        set_context(self.crawler, replace(self.context, run=self.run))
         self.heartbeat = asyncio.create_task(self._beat(self.run))
 
     async def _beat(self, run: Run) -> None:
