@@ -36,14 +36,14 @@ ALLOWED_UNEXPECTED_SHARE = 0.05  # the same for pages that are not what the pars
 # --- the way of a request: order numbers with their reasons are in docs/architecture.md -------------------------------
 DOWNLOADER_MIDDLEWARES = {
     "enrich.middlewares.ledger.LedgerMiddleware": 10,
-    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # reach and image_hosts say what may be asked
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # ssrf_guard and image_hosts say what may be asked
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
-    "enrich.middlewares.ssrf_guard.ReachMiddleware": 20,
+    "enrich.middlewares.ssrf_guard.SsrfGuardMiddleware": 20,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "enrich.middlewares.robots.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
-    "enrich.middlewares.retry.BackoffMiddleware": 550,
-    "enrich.middlewares.retry_after.ThrottleMiddleware": 560,
+    "enrich.middlewares.retry.WaitingRetryMiddleware": 550,
+    "enrich.middlewares.retry_after.RetryAfterMiddleware": 560,
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
     "enrich.middlewares.redirect.MetaRefreshMiddleware": 580,
     "enrich.middlewares.flaresolverr.FlareSolverrMiddleware": 585,
@@ -53,13 +53,13 @@ DOWNLOADER_MIDDLEWARES = {
     "enrich.middlewares.redirect.RedirectMiddleware": 600,
     "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
     "enrich.middlewares.cookies.CookiesMiddleware": 700,
-    "enrich.middlewares.rate_limit.TurnsMiddleware": 790,
+    "enrich.middlewares.rate_limit.RateLimitMiddleware": 790,
     "enrich.middlewares.clearance.ClearanceMiddleware": 795,
     "enrich.middlewares.credentials.CredentialsMiddleware": 800,
     "enrich.middlewares.browser.BrowserMiddleware": 820,
 }
 SPIDER_MIDDLEWARES = {
-    "enrich.middlewares.page_pacing.OnePageMiddleware": 900,  # next to the callbacks
+    "enrich.middlewares.page_pacing.PagePacingMiddleware": 900,  # next to the callbacks
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,  # would leave out long addresses without a word
 }

@@ -15,7 +15,7 @@ from scrapy.settings import BaseSettings
 from enrich.request_meta import WAIT_SECONDS
 
 
-class BackoffMiddleware(RetryMiddleware):
+class WaitingRetryMiddleware(RetryMiddleware):
     """Scrapy's retries with waits: the first ``RETRY_FIRST_WAIT_SECONDS``, doubling up to the longest, less up to half.
 
     As "equal jitter" in Marc Brooker, "Exponential Backoff and Jitter" (AWS Architecture Blog, 2015).
