@@ -36,24 +36,30 @@ ALLOWED_UNEXPECTED_SHARE = 0.05  # the same for pages that are not what the pars
 # --- the way of a request: order numbers with their reasons are in docs/architecture.md -------------------------------
 DOWNLOADER_MIDDLEWARES = {
     "enrich.middlewares.ledger.LedgerMiddleware": 10,
-    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # reach and image_hosts say what may be asked
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # ssrf_guard and image_hosts say what may be asked
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
-    "enrich.middlewares.ssrf_guard.ReachMiddleware": 20,
+    "enrich.middlewares.ssrf_guard.SsrfGuardMiddleware": 20,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "enrich.middlewares.robots.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
-    "enrich.middlewares.retry.BackoffMiddleware": 550,
-    "enrich.middlewares.retry_after.ThrottleMiddleware": 560,
+    "enrich.middlewares.retry.WaitingRetryMiddleware": 550,
+    "enrich.middlewares.retry_after.RetryAfterMiddleware": 560,
+    "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
+    "enrich.middlewares.redirect.MetaRefreshMiddleware": 580,
     "enrich.middlewares.flaresolverr.FlareSolverrMiddleware": 585,
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
+    "enrich.middlewares.compression.HttpCompressionMiddleware": 590,
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
+    "enrich.middlewares.redirect.RedirectMiddleware": 600,
     "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
     "enrich.middlewares.cookies.CookiesMiddleware": 700,
-    "enrich.middlewares.rate_limit.TurnsMiddleware": 790,
+    "enrich.middlewares.rate_limit.RateLimitMiddleware": 790,
     "enrich.middlewares.clearance.ClearanceMiddleware": 795,
     "enrich.middlewares.credentials.CredentialsMiddleware": 800,
     "enrich.middlewares.browser.BrowserMiddleware": 820,
 }
 SPIDER_MIDDLEWARES = {
-    "enrich.middlewares.page_pacing.OnePageMiddleware": 900,  # next to the callbacks
+    "enrich.middlewares.page_pacing.PagePacingMiddleware": 900,  # next to the callbacks
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,  # would leave out long addresses without a word
 }
@@ -77,7 +83,7 @@ EXTENSIONS = {
 
 DOWNLOAD_HANDLERS = {"file": None, "ftp": None, "s3": None}  # addresses come from strangers
 TWISTED_DNS_RESOLVER = "enrich.net.resolver.PublicResolver"
-SCHEDULER = "enrich.middlewares.retry.WaitingScheduler"
+SCHEDULER = "enrich.net.scheduler.WaitingScheduler"
 DUPEFILTER_CLASS = "enrich.net.dupefilter.DuplicateFilter"
 
 SPIDER_CONTRACTS = {"enrich.spiders.bases.contracts.LiveContract": 10}
@@ -87,13 +93,13 @@ USER_AGENT = f"enrich/{__version__} (performer database builder for Stash librar
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "enrich"
 CONCURRENT_REQUESTS = 8
-DOWNLOAD_DELAY = 0  # the pace is the source's rate_limit, kept by the middleware of turns
+DOWNLOAD_DELAY = 0  # the pace is the source's rate_limit, kept by RateLimitMiddleware
 DOWNLOAD_DELAY_JITTER = 0
 DOWNLOAD_TIMEOUT = 45
 DOWNLOAD_MAXSIZE = 32 * 2**20
 DOWNLOAD_WARNSIZE = 16 * 2**20
 RETRY_TIMES = 3
-RETRY_HTTP_CODES = [408, 500, 502, 504, 520, 521, 522, 523, 524]  # 429 and 503 are the throttle's
+RETRY_HTTP_CODES = [408, 500, 502, 504, 520, 521, 522, 523, 524]  # 429 and 503 are RetryAfterMiddleware's
 RETRY_FIRST_WAIT_SECONDS = 2.0  # before the first retry; doubled before each further one
 RETRY_LONGEST_WAIT_SECONDS = 60.0
 THROTTLE_FIRST_PAUSE_SECONDS = 10.0  # after a 429 or 503 without Retry-After; doubled while they go on

@@ -8,14 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ENRICH = Path(__file__).resolve().parent.parent / "enrich"
 
-GROUND = {"items", "config", "identity", "errors", ""}
+GROUND = {"items", "config", "identity", "errors", "request_meta", "request_errors", ""}
 MAY_IMPORT = {
     "items": {"errors"},
     "errors": set[str](),
+    "request_meta": set[str](),
+    "request_errors": {"items"},
     "identity": {"errors"},
     "config": {"errors", "identity"},
     "settings": {""},
@@ -23,16 +23,32 @@ MAY_IMPORT = {
     "faces": GROUND,
     "store": GROUND | {"faces"},
     "spiders": GROUND | {"challenges"},
-    "net": GROUND | {"spiders"},
-    "challenges": GROUND | {"net", "middlewares"},
+    "net": GROUND,
+    "challenges": GROUND | {"net"},
     "middlewares": GROUND | {"net", "challenges", "spiders"},  # whose source and reads they are handed
     "demo": GROUND,
-    "extensions": GROUND | {"spiders", "store", "pipelines", "runtime"},
-    "pipelines": GROUND | {"faces", "store", "spiders", "extensions", "runtime"},
-    "runtime": GROUND | {"challenges", "middlewares", "extensions", "spiders", "faces", "store"},
+    "extensions": GROUND | {"spiders", "store", "runtime", "net"},
+    "pipelines": GROUND | {"faces", "store", "spiders", "runtime"},
+    "runtime": GROUND | {"challenges", "middlewares", "spiders", "faces", "store"},
     "commands": GROUND | {"faces", "store", "spiders", "middlewares", "runtime", "demo"},
 }
-WITHOUT_SCRAPY = {"items", "config", "identity", "errors", "faces", "store", "demo"}
+WITHOUT_SCRAPY = {"items", "request_meta", "config", "identity", "errors", "faces", "store", "demo"}
+STORE_MAY_IMPORT = {
+    "db": set[str](),
+    "ledger": {"db"},
+    "index": {"db"},
+    "jobs": {"db", "ledger"},
+    "acceptance": {"db", "index", "ledger"},
+    "reembedding": {"db", "index", "ledger", "acceptance"},
+    "people": {"db", "ledger", "acceptance", "forgetting"},
+    "release": {"db", "index", "people"},
+    "forgetting": {"db", "index", "ledger", "jobs", "people", "acceptance", "reembedding", "release"},
+    "crawl_queries": {"db", "ledger", "people", "acceptance", "forgetting", "reembedding"},
+    "takeover": {"db", "ledger", "people", "forgetting"},
+}
+"""The rooms of the store; only ``people`` and ``forgetting`` know each other."""
+TRANSLATES = {"request_errors.py"}
+"""Where a message is read because Scrapy offers no class."""
 FILES = sorted(ENRICH.rglob("*.py"))
 
 
@@ -53,32 +69,60 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ENRICH)))
-def test_doors_open_one_way(path: Path) -> None:
-    room = room_of(path)
-    allowed = MAY_IMPORT.get(room, set()) | {room}
-    for name in imported(path):
-        if name == "enrich":
-            continue
-        if name.startswith("enrich."):
-            other = name.split(".")[1]
-            if other.startswith("__") and other.endswith("__"):
+def test_doors_open_one_way() -> None:
+    wrong = []
+    for path in FILES:
+        room = room_of(path)
+        allowed = MAY_IMPORT.get(room, set()) | {room}
+        for name in imported(path):
+            parts = name.split(".")
+            if parts[0] == "scrapy" and room in WITHOUT_SCRAPY:
+                wrong.append(f"{path}: {room} must not know Scrapy")
+            if parts[0] != "enrich" or len(parts) == 1 or re.fullmatch("__.*__", parts[1]):
                 continue
-            assert other in allowed, f"{room or 'enrich'} must not know {other}"
-        if name.split(".")[0] == "scrapy":
-            assert room not in WITHOUT_SCRAPY, f"{room} must not know Scrapy"
+            if parts[1] not in allowed:
+                wrong.append(f"{path}: {room or 'enrich'} must not know {parts[1]}")
+            if room == "store" and parts[1] == "store" and len(parts) > 2:
+                own = path.relative_to(ENRICH / "store").with_suffix("").parts[0]
+                if parts[2] != own and parts[2] not in STORE_MAY_IMPORT[own]:
+                    wrong.append(f"{path}: store's {own} must not know {parts[2]}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ENRICH)))
-def test_no_room_for_everything(path: Path) -> None:
-    assert not {"utils", "helpers", "common", "manager", "core"} & set(path.relative_to(ENRICH).with_suffix("").parts)
+def test_modules_are_where_they_belong_and_say_what_they_promise() -> None:
+    wrong = []
+    for path in FILES:
+        parts = path.relative_to(ENRICH).with_suffix("").parts
+        tree = ast.parse(path.read_text("utf-8"))
+        classes = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        if {"utils", "helpers", "common", "manager", "core"} & set(parts):
+            wrong.append(f"{path}: a room for everything")
+        first = (ast.get_docstring(tree) or "").split("\n\n")[0]
+        if not re.search(r"[.:]\s*($|\n)", first):
+            wrong.append(f"{path}: the first paragraph of the docstring is no sentence")
+        if len(parts) == 2 and parts[1] != "__init__":
+            is_middleware = any(name.endswith("Middleware") for name in classes)
+            if is_middleware != (parts[0] == "middlewares"):
+                wrong.append(f"{path}: middlewares, and nothing else, are in middlewares/")
+            if parts[0] == "spiders" and not any(name.endswith("Spider") for name in classes):
+                wrong.append(f"{path}: spiders, and nothing else, are in spiders/")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ENRICH)))
-def test_every_module_says_what_it_promises(path: Path) -> None:
-    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8")))
-    assert docstring
-    assert re.search(r"[.:]\s*($|\n)", docstring.split("\n\n")[0]), "the first paragraph is a sentence"
+def test_nothing_is_decided_by_a_message_or_a_stat() -> None:
+    wrong = []
+    for path in FILES:
+        name = path.relative_to(ENRICH).as_posix()
+        if name.split("/")[0] in ("faces", "store", "demo", "config"):
+            continue  # which know no Scrapy: their libraries' errors are translated where they are met
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+                read = ast.unparse(node.comparators[0])
+                if re.match(r"(str|repr)\((error|exc|failure|exception)", read) and name not in TRANSLATES:
+                    wrong.append(f"{name}:{node.lineno}: a message is read: {ast.unparse(node)}")
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("stats.get_value"):
+                wrong.append(f"{name}:{node.lineno}: a stat is read: {ast.unparse(node)}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_listing_the_spiders_imports_no_model() -> None:

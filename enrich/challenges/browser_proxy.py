@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from enrich.net.public_hosts import Place, PlaceRefused
+from enrich.net.public_hosts import HostPort, PlaceRefused
 
 HEAD_BYTES = 64 * 1024
 _CHUNK_BYTES = 64 * 1024
@@ -20,7 +20,7 @@ _OF_THIS_HOP = (b"proxy-connection:", b"proxy-authorization:", b"connection:", b
 class Detour:
     """``address_of`` gives the address to connect to for a place, or raises PlaceRefused."""
 
-    def __init__(self, address_of: Callable[[Place], Awaitable[str]], connect_timeout_seconds: float) -> None:
+    def __init__(self, address_of: Callable[[HostPort], Awaitable[str]], connect_timeout_seconds: float) -> None:
         self.address_of = address_of
         self.connect_timeout_seconds = connect_timeout_seconds
         self.url = ""
@@ -56,7 +56,7 @@ class Detour:
         method, target, version = first.decode("latin-1").split(" ")
         tunnel = method == "CONNECT"
         try:
-            place = Place.of(f"https://{target}" if tunnel else target)
+            place = HostPort.of(f"https://{target}" if tunnel else target)
             address = await self.address_of(place)
         except PlaceRefused:
             writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

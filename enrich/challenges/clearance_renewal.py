@@ -12,9 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 from scrapy.http import Request
 from scrapy.statscollectors import StatsCollector
 
+from enrich.challenges.clearance import ActiveClearance, Clearances, host_key
 from enrich.challenges.flaresolverr_client import Proxy, Solver, SolverDenied, SolverError, SolverUnusable
 from enrich.challenges.flaresolverr_sessions import can_show
-from enrich.middlewares.clearance import ClearanceMiddleware, Worn, host_key
+from enrich.request_meta import CHALLENGES_MET, IMAGE
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,6 @@ MOST_CHALLENGES = 6
 """So often a request may be the one for which a clearance is renewed; waiting for others' renewals does not count."""
 _OTHERS_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
-_CHALLENGES = "challenges_met"
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Host:
 
     name: str
     proxy: Proxy | None
-    worn: Worn
+    active: ActiveClearance
     wall_title: str = ""
     failed: int = 0
     solving: asyncio.Task[Trouble | None] | None = None
@@ -60,15 +60,15 @@ class Host:
 
     def lane(self, request: Request) -> Lane:
         """The lane of a request."""
-        return self.image if "image" in request.meta else self.page
+        return self.image if IMAGE in request.meta else self.page
 
     def was_good(self, request: Request, sent: int) -> None:
         """Take note of a good answer to a request that was sent under the generation ``sent``."""
         lane = self.lane(request)
         lane.given_up = 0
-        if sent == self.worn.generation:
+        if sent == self.active.generation:
             lane.good = sent
-            if self.worn.clearance is not None:
+            if self.active.clearance is not None:
                 self.failed = lane.refused = 0
 
 
@@ -90,7 +90,7 @@ class Renewal:
     def __init__(
         self,
         solver: Solver,
-        clearances: ClearanceMiddleware,
+        clearances: Clearances,
         stats: StatsCollector,
         *,
         source_url: str,
@@ -104,8 +104,8 @@ class Renewal:
 
     async def renew(self, host: Host, request: Request) -> Trouble | None:
         """Another clearance for the host, or another way for its pages, after ``request`` met a challenge."""
-        lane, worn = host.lane(request), host.worn
-        if worn.fresh and await _is_refused(worn, lane):
+        lane, active = host.lane(request), host.active
+        if active.fresh and await _is_refused(active, lane):
             lane.refused += 1
             logger.info("%s refuses the clearance that was just solved", host.name)
         if lane.refused >= REFUSED_REPLAYS and lane is host.page and can_show(request):
@@ -117,12 +117,12 @@ class Renewal:
         if time.monotonic() < host.unusable_until:
             why = f"{host.name} asks for a challenge, and no FlareSolverr answers at {self.solver.root}"
             return Trouble(why, shared=True)
-        met = request.meta[_CHALLENGES] = request.meta.get(_CHALLENGES, 0) + 1
+        met = request.meta[CHALLENGES_MET] = request.meta.get(CHALLENGES_MET, 0) + 1
         if met > MOST_CHALLENGES:
             return Trouble(f"it stays behind the challenge of {host.name} after {MOST_CHALLENGES} clearances")
-        kept = self.clearances.shelf.take(host.name, host.proxy.url if host.proxy else None)
-        if kept is not None and (worn.clearance is None or kept.solved_at > worn.clearance.solved_at):
-            self.clearances.wear(host.name, kept)  # another process has solved it meanwhile
+        kept = self.clearances.store.take(host.name, host.proxy.url if host.proxy else None)
+        if kept is not None and (active.clearance is None or kept.solved_at > active.clearance.solved_at):
+            self.clearances.activate(host.name, kept)  # another process has solved it meanwhile
             return None
         return await self._solve(host, lane, self._targets(request))
 
@@ -145,13 +145,13 @@ class Renewal:
                     await asyncio.sleep(self.cooldown_seconds * host.failed)
             else:
                 self.stats.inc_value("flaresolverr/solves")
-                self.clearances.wear(host.name, solution.clearance(host.proxy), fresh=True)
+                self.clearances.activate(host.name, solution.clearance(host.proxy), fresh=True)
                 return None
         return Trouble(f"{host.name} is closed to us: {why}", final=True)
 
     def _targets(self, request: Request) -> list[str]:
         """Pages of the host to solve at, the likeliest to be challenged first; never a picture or a script's answer."""
-        page = request.url if "image" not in request.meta and can_show(request) else None
+        page = request.url if IMAGE not in request.meta and can_show(request) else None
         came_from = (request.headers.get("Referer") or b"").decode("latin-1")
         root = urlunsplit((*urlsplit(request.url)[:2], "/", "", ""))
         found = [page, came_from, f"{self.source_url.rstrip('/')}/", root]
@@ -159,10 +159,10 @@ class Renewal:
         return list(dict.fromkeys(url for url in found if url and host_key(url) == key))
 
 
-async def _is_refused(worn: Worn, lane: Lane) -> bool:
+async def _is_refused(active: ActiveClearance, lane: Lane) -> bool:
     """Whether a clearance was good for nothing, once everything that was sent with it is back."""
     for _ in range(round(_OTHERS_SECONDS / _LOOK_SECONDS)):
-        if lane.good == worn.generation or worn.out <= 0:
+        if lane.good == active.generation or active.out <= 0:
             break
         await asyncio.sleep(_LOOK_SECONDS)
-    return lane.good != worn.generation
+    return lane.good != active.generation

@@ -29,9 +29,10 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy.http.request.json_request import JsonRequest
 from w3lib.url import url_query_cleaner
 
+from enrich.challenges.clearance import Clearance, host_key
 from enrich.challenges.detect import is_browser_error, is_challenge_page, title_of
 from enrich.errors import ConfigError
-from enrich.middlewares.clearance import Clearance, host_key
+from enrich.request_meta import FLARESOLVERR_CALL
 
 SLOT = "flaresolverr"
 ANSWER_SECONDS = 45.0
@@ -124,7 +125,7 @@ class Solver:
             data={"cmd": name, **said},
             callback=NO_CALLBACK,
             meta={
-                "flaresolverr_call": True,
+                FLARESOLVERR_CALL: True,
                 "download_slot": SLOT,
                 "download_timeout": self.max_seconds + ANSWER_SECONDS,
                 "proxy": None,

@@ -8,28 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
 from typing import Self
 
-import scrapy
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, NotConfigured
-from scrapy.settings import BaseSettings
 
-from enrich import __version__
 from enrich.errors import JOBDIR_UNWRITABLE, JobDirError
-from enrich.extensions.run import RunExtension
-from enrich.spiders.bases.arguments import Arguments
+from enrich.net.scheduler import queue_trouble
+from enrich.runtime.context import context_of
+from enrich.runtime.job_path import crawl_of, job_dir_of
 from enrich.spiders.bases.source import SourceSpider
 from enrich.store.db.database import database_url
-from enrich.store.db.migrate import newest_revision
 from enrich.store.jobs import JobDir
 
 logger = logging.getLogger(__name__)
 
-AUTO = "auto"
 NOTHING_LEFT = frozenset({"finished", "start_error"})
 """Reasons for which a crawl closes with an empty queue."""
 
@@ -110,46 +104,13 @@ class JobDirGuard:
 
         A crawl that is forced to end never comes here, and stays marked as running; so does one that could not write.
         """
-        run = self.crawler.get_extension(RunExtension)
+        context = context_of(self.crawler)
         try:
             if self.begun and self.reason in NOTHING_LEFT:
                 self.job.wipe()
-            elif self.begun and not self.crawler.stats.get_value("enrich/degraded/jobdir"):
-                self.job.keep(self.crawl, self.spider.state, run.run if run else None, self.reason)
+            elif self.begun and "jobdir" not in self.spider.degraded and queue_trouble(self.crawler) is None:
+                self.job.keep(self.crawl, self.spider.state, context.run if context else None, self.reason)
         except JobDirError as error:
             logger.warning("%s: the next crawl starts from the database: %s", self.spider.name, error)
         finally:
             self.job.release()
-
-
-def job_dir_of(settings: BaseSettings, source: str, arguments: Arguments) -> Path | None:
-    """A crawl's job directory. ``auto``: one for each source and mode, none where there is nothing to go on with."""
-    given = settings.get("JOBDIR")
-    if not given or arguments.dry_run:
-        return None
-    if given != AUTO:
-        return Path(given)
-    if arguments.performer is not None:
-        return None
-    jobs = settings.get("JOBS_DIR") or Path(settings["DATA_DIR"]) / "jobs"
-    return Path(jobs) / f"{source}-{arguments.mode}"
-
-
-def crawl_of(spider: SourceSpider) -> dict[str, str]:
-    """What a queue of this crawl is good for."""
-    arguments = asdict(spider.arguments)
-    return {
-        "source": spider.name,
-        "address": spider.source.url,
-        "mode": spider.mode,
-        "arguments": " ".join(
-            f"{name}={value}"
-            for name, value in arguments.items()
-            if name not in ("mode", "dry_run") and value is not None
-        ),
-        "max_faces": str(spider.source.max_faces),
-        "gender_filter": " ".join(sorted(spider.source.gender_filter or ())),
-        "enrich": __version__,
-        "Scrapy": scrapy.__version__,
-        "schema": newest_revision(),
-    }

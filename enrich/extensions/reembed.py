@@ -10,6 +10,7 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
+from enrich.runtime.context import ReembedContext, set_context
 from enrich.runtime.models import pack_for
 from enrich.spiders.bases.source import SourceSpider
 from enrich.store.db.database import database_url
@@ -20,11 +21,11 @@ from enrich.store.reembedding.library import ReembedLibrary
 class ReembedExtension:
     """Hands the spider the pictures of accepted faces in place of what it would walk. Raises StoreError."""
 
-    def __init__(self, spider: SourceSpider, url: str, model: str) -> None:
-        self.model = model
+    def __init__(self, crawler: Crawler, spider: SourceSpider, url: str, model: str) -> None:
         self.writer = Writer.acquire(url)
         self.library = ReembedLibrary(self.writer.engine, model)
         spider.library = self.library
+        set_context(crawler, ReembedContext(reads=self.library, writer=self.writer, model=model))
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -32,7 +33,7 @@ class ReembedExtension:
         if not isinstance(spider, SourceSpider):
             raise NotConfigured
         url = database_url(Path(crawler.settings["DATA_DIR"]), crawler.settings.get("DATABASE_URL"))
-        extension = cls(spider, url, pack_for(crawler.settings).fingerprint)
+        extension = cls(crawler, spider, url, pack_for(crawler.settings).fingerprint)
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)
         return extension
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, NotConfigured
 
 from enrich.errors import DATABASE_FAILED, DatabaseTrouble, StoreError
+from enrich.runtime.context import REPLACED, TAKEN_AWAY, TAKEN_LATER, CrawlContext, set_context
 from enrich.runtime.health import Allowance, verdict
 from enrich.runtime.models import pack_for
 from enrich.spiders.bases.source import SourceSpider, sources_of
@@ -37,9 +39,6 @@ from enrich.store.ledger.runs import Run, beat, finish_run, start_run
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 60.0
-TAKEN_LATER, TAKEN_AWAY, REPLACED = "enrich/faces/taken_later", "enrich/faces/taken_away", "enrich/faces/replaced"
-"""The stats of faces that had waited and were taken, of unconfirmed ones that were contradicted, of those that gave way
-to better ones; of any source."""
 OWED = "forgetting/owed"
 """The stat that tells the command to take whoever was removed out of the files, once all crawls are closed."""
 
@@ -92,6 +91,15 @@ class RunExtension:
             priorities=self.priorities,
         )
         spider.library = self.library
+        self.context = CrawlContext(
+            source=spider.source,
+            reads=self.library,
+            writer=self.writer,
+            policy=policy,
+            priorities=self.priorities,
+            give_up=self.give_up,
+        )
+        set_context(crawler, self.context)
         self.run: Run | None = None
         self.giving_up: asyncio.Task[None] | None = None
         self.heartbeat: asyncio.Task[None] | None = None
@@ -149,13 +157,14 @@ class RunExtension:
         except DatabaseTrouble as error:
             spider.degrade("store", str(error))
             raise CloseSpider(DATABASE_FAILED) from error
+        set_context(self.crawler, replace(self.context, run=self.run))
         self.heartbeat = asyncio.create_task(self._beat(self.run))
 
     async def _beat(self, run: Run) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
-                await asyncio.wrap_future(self.writer.submit(partial(beat, run=run, expected=self._expected())))
+                await asyncio.wrap_future(self.writer.submit(partial(beat, run=run, expected=self.spider.expected)))
             except DatabaseTrouble as error:
                 self.give_up(error)
 
@@ -164,11 +173,6 @@ class RunExtension:
         if self.giving_up is None:
             self.spider.degrade("store", str(trouble))
             self.giving_up = asyncio.create_task(self.crawler.engine.close_spider_async(reason=DATABASE_FAILED))
-
-    def _expected(self) -> int | None:
-        """How many performers the spider will go through, once it knows."""
-        expected: int | None = self.crawler.stats.get_value("performers/expected")
-        return expected
 
     async def spider_closed(self, reason: str) -> None:
         """Judge and record the run, bring the index up to date, close the database."""
@@ -194,7 +198,7 @@ class RunExtension:
             after = done.last
 
     def _close(self, reason: str) -> None:
-        run, expected = self.run, self._expected()
+        run, expected = self.run, self.spider.expected
         try:
             if reason != DATABASE_FAILED:
                 self._judge_waiting()

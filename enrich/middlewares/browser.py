@@ -22,8 +22,9 @@ from scrapy.http.request import NO_CALLBACK
 from enrich.challenges.browser_page import Visit, cookie_header
 from enrich.challenges.browser_proxy import Detour
 from enrich.challenges.detect import wall
-from enrich.net.public_hosts import Place, PlaceRefused, Places, check, is_public
+from enrich.net.public_hosts import AllowedHosts, HostPort, PlaceRefused, check, is_public
 from enrich.net.resolver import PublicResolver
+from enrich.request_meta import IMAGE
 from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class BrowserMiddleware:
         self.user_agent = user_agent
         self.pages_per_context = pages_per_context
         self.patience_seconds = crawler.settings.getfloat("DOWNLOAD_TIMEOUT")
-        self.named = Places.of_source(spider.source)
+        self.named = AllowedHosts.of_source(spider.source)
         self.detour = Detour(self._address_of, self.patience_seconds)
         self.context = _Context(f"{spider.name}-1")
         self.contexts = 1
@@ -119,7 +120,7 @@ class BrowserMiddleware:
             options["storage_state"] = {"cookies": self.cookies, "origins": []}
         return options
 
-    async def _address_of(self, place: Place) -> str:
+    async def _address_of(self, place: HostPort) -> str:
         """Where the browser may connect to for a place. Raises PlaceRefused, counted."""
         named = self.named.has(place)
         try:
@@ -151,7 +152,7 @@ class BrowserMiddleware:
         else:
             self.in_vain += 1
             if self.in_vain == TRIES:
-                where = Place.of(request.url).host
+                where = HostPort.of(request.url).host
                 self.spider.degrade("blocked", f"{where} lets no page through: {TRIES} in a row were challenges")
                 self.ending = asyncio.create_task(self.crawler.engine.close_spider_async(reason="blocked"))
         return response
@@ -184,4 +185,4 @@ class BrowserMiddleware:
 def is_page(request: Request) -> bool:
     """Whether a source with ``browser: true`` has a request made by its browser."""
     # What a script of the page would ask for is an answer for a program, which a browser wraps into a page.
-    return request.method == "GET" and "image" not in request.meta and "X-Requested-With" not in request.headers
+    return request.method == "GET" and IMAGE not in request.meta and "X-Requested-With" not in request.headers

@@ -18,6 +18,7 @@ from scrapy.http import Request, Response
 
 from enrich.config import Source
 from enrich.errors import CredentialError
+from enrich.request_meta import CREDENTIAL
 from enrich.spiders.bases.source import SourceSpider
 
 FORMS = {"ApiKey": ("ApiKey", "{}"), "Bearer": ("Authorization", "Bearer {}")}
@@ -40,7 +41,7 @@ class CredentialsMiddleware:
 
     def process_request(self, request: Request) -> None:
         """Add the key, if the request asks for it and goes to the API."""
-        form = request.meta.get("credential")
+        form = request.meta.get(CREDENTIAL)
         if form is not None and self._is_api(request.url):
             header, template = FORMS[form]
             request.headers[header] = template.format(self.key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Self
 
 from scrapy import signals
@@ -16,6 +17,7 @@ from scrapy.exceptions import DownloadFailedError, IgnoreRequest, NotConfigured
 from scrapy.http import Request, Response
 from scrapy.utils.defer import maybe_deferred_to_future
 
+from enrich.challenges.clearance import Clearances, host_key, same_site
 from enrich.challenges.clearance_renewal import MOST_VAIN_SOLVES, Host, Renewal, Trouble
 from enrich.challenges.detect import title_of, wall
 from enrich.challenges.flaresolverr_client import (
@@ -27,8 +29,9 @@ from enrich.challenges.flaresolverr_client import (
     proxy_for,
 )
 from enrich.challenges.flaresolverr_sessions import FLAG, Browsing, can_show, response_of
-from enrich.middlewares.clearance import GENERATION, ClearanceMiddleware, host_key, same_site
+from enrich.middlewares.clearance import ClearanceMiddleware
 from enrich.middlewares.rate_limit import LOOK_SECONDS, stop_has_begun
+from enrich.request_meta import GENERATION
 from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
@@ -64,7 +67,8 @@ class FlareSolverrMiddleware:
         self.browsing = Browsing(self.solver, spider.name)
         self.cooldown_seconds = cooldown_seconds
         self.hosts: dict[str, Host] = {}
-        self.clearances: ClearanceMiddleware
+        self.clearances: Clearances
+        self.host_of: Callable[[Request], str | None]
         self.renewal: Renewal
         self._closing: asyncio.Task[None] | None = None
         self._closed = False
@@ -89,13 +93,13 @@ class FlareSolverrMiddleware:
 
     async def spider_opened(self) -> None:
         """Say at once when there is no FlareSolverr; the crawl goes on, for the site may let us through."""
-        clearances = self.crawler.get_downloader_middleware(ClearanceMiddleware)
-        assert clearances is not None
-        self.clearances = clearances
-        clearances.instead = self._instead
+        middleware = self.crawler.get_downloader_middleware(ClearanceMiddleware)
+        assert middleware is not None
+        self.clearances, self.host_of = middleware.clearances, middleware.host_of
+        middleware.instead = self._instead
         self.renewal = Renewal(
             self.solver,
-            clearances,
+            self.clearances,
             self.stats,
             source_url=self.spider.source.url,
             cooldown_seconds=self.cooldown_seconds,
@@ -153,7 +157,7 @@ class FlareSolverrMiddleware:
         self.stats.inc_value("flaresolverr/challenged")
         host.wall_title = title_of(response.body)
         first = host.solving is None
-        if first and sent != host.worn.generation:
+        if first and sent != host.active.generation:
             return _again(request)  # it wore an older clearance than there is now
         if host.solving is None:
             host.solving = asyncio.create_task(self.renewal.renew(host, request))
@@ -204,7 +208,7 @@ class FlareSolverrMiddleware:
 
     def _end(self, host: Host, why: str, *, pages: bool) -> None:
         """The end of the host; that of the source too, where it is the one that its pages are on."""
-        self.clearances.wear(host.name, None)
+        self.clearances.activate(host.name, None)
         self._degraded(why, pages=pages)
         if pages and same_site(host.name, host_key(self.spider.source.url)) and self._closing is None:
             self._closing = asyncio.create_task(self.crawler.engine.close_spider_async(reason="blocked"))
@@ -219,12 +223,12 @@ class FlareSolverrMiddleware:
     # --- around it ----------------------------------------------------------------------------------------------------
 
     def _host(self, request: Request) -> Host | None:
-        name = self.clearances.host_of(request)
+        name = self.host_of(request)
         if name is None:
             return None
         if name not in self.hosts:
             proxy = proxy_for(request.url)
-            self.hosts[name] = Host(name, proxy, self.clearances.worn(name, proxy.url if proxy else None))
+            self.hosts[name] = Host(name, proxy, self.clearances.active(name, proxy.url if proxy else None))
         return self.hosts[name]
 
     async def _is_over(self, task: asyncio.Task[Any]) -> bool:

@@ -8,20 +8,14 @@ from __future__ import annotations
 from typing import Self
 
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest, NotConfigured
+from scrapy.exceptions import NotConfigured
 from scrapy.http import Request
 from scrapy.statscollectors import StatsCollector
 
-from enrich.items import ImageRef, Reason
+from enrich.items import ImageRef
+from enrich.request_errors import AlreadyDecided
+from enrich.request_meta import IMAGE
 from enrich.spiders.bases.source import Library, SourceSpider
-
-
-class AlreadyDecided(IgnoreRequest):
-    """The ledger knows what becomes of the picture. ``reason`` is ``None`` where it is entered there already."""
-
-    def __init__(self, reason: Reason | None) -> None:
-        super().__init__(reason or "known")
-        self.reason = reason
 
 
 class LedgerMiddleware:
@@ -40,7 +34,7 @@ class LedgerMiddleware:
 
     def process_request(self, request: Request) -> None:
         """Look the picture up; every other request passes."""
-        ref: ImageRef | None = request.meta.get("image")
+        ref: ImageRef | None = request.meta.get(IMAGE)
         if ref is None:
             return
         if self.library.image_decided(ref):

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
-class OnePageMiddleware:
+class PagePacingMiddleware:
     """Lets the callbacks for pages begin one after the other, those of all crawls of the loop."""
 
     async def process_spider_output(self, response: Response, result: AsyncIterator[T]) -> AsyncIterator[T]:

@@ -18,17 +18,18 @@ from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import Request
 from scrapy.statscollectors import StatsCollector
 
-from enrich.middlewares.ledger import AlreadyDecided, LedgerMiddleware
-from enrich.middlewares.retry import WAIT_SECONDS
-from enrich.middlewares.retry_after import SENT_AT, pace_of
-from enrich.net.rate_limiter import Pace
+from enrich.middlewares.ledger import LedgerMiddleware
+from enrich.middlewares.retry_after import pace_of
+from enrich.net.rate_limiter import RateLimiter
+from enrich.request_errors import AlreadyDecided
+from enrich.request_meta import SENT_AT, WAIT_SECONDS
 from enrich.spiders.bases.source import SourceSpider
 
 LOOK_SECONDS = 0.2
 """How often those who wait look whether a stop has begun: Scrapy sends no signal for it."""
 
 
-class TurnsMiddleware:
+class RateLimitMiddleware:
     """Lets one request after the other go, as the pace allows. ``is_stopping``: whether a stop has begun.
 
     ``ledger``: asked once more about a request that has waited: its performer's faces may be complete by then.
@@ -37,7 +38,7 @@ class TurnsMiddleware:
     def __init__(
         self,
         slot: str,
-        pace: Pace,
+        pace: RateLimiter,
         stats: StatsCollector,
         is_stopping: Callable[[], bool],
         ledger: LedgerMiddleware | None = None,
@@ -51,7 +52,7 @@ class TurnsMiddleware:
         self._numbers = itertools.count()
         # Not a mark on the requests: it would come back with them from a job directory.
         self._given_back: weakref.WeakSet[Request] = weakref.WeakSet()
-        self._usher: asyncio.Task[None] | None = None
+        self._dispatcher: asyncio.Task[None] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -80,8 +81,8 @@ class TurnsMiddleware:
         self.stats.inc_value("throttle/waits")
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (-request.priority, next(self._numbers), request, turn))
-        if self._usher is None:
-            self._usher = asyncio.create_task(self._call_up())
+        if self._dispatcher is None:
+            self._dispatcher = asyncio.create_task(self._call_up())
         if await turn:
             request.meta[SENT_AT] = self.pace.clock()
             return None
@@ -109,7 +110,7 @@ class TurnsMiddleware:
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._usher = None
+            self._dispatcher = None
 
     def _let_one_go(self) -> None:
         while self._waiting:

@@ -23,28 +23,27 @@ from scrapy.exceptions import NotConfigured
 from scrapy.http import Request, Response
 
 from enrich.errors import StoreError
-from enrich.net.rate_limiter import Pace
+from enrich.net.rate_limiter import RateLimiter
+from enrich.request_meta import SENT_AT
 from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
 
 REFUSALS = (429, 503)
-SENT_AT = "throttle_sent_at"
-"""In the meta of a request: when it went, by the pace's clock."""
 _REFUSED_TIMES = "throttle_refused_times"
 _TRIES_503 = 5
 """429 is about the source, 503 may be about one address: then it fails, and is in the ledger."""
 
-_paces: WeakKeyDictionary[Crawler, Pace] = WeakKeyDictionary()
+_paces: WeakKeyDictionary[Crawler, RateLimiter] = WeakKeyDictionary()
 
 
-class ThrottleMiddleware:
+class RetryAfterMiddleware:
     """Puts every request into the source's one slot and minds the refusals.
 
     A source that refuses for ``patience_seconds`` without one answer ends the crawl, degraded.
     """
 
-    def __init__(self, crawler: Crawler, spider: SourceSpider, pace: Pace, patience_seconds: float) -> None:
+    def __init__(self, crawler: Crawler, spider: SourceSpider, pace: RateLimiter, patience_seconds: float) -> None:
         self.crawler = crawler
         self.spider = spider
         self.pace = pace
@@ -120,13 +119,13 @@ class ThrottleMiddleware:
         self._ending = asyncio.create_task(self.crawler.engine.close_spider_async(reason="throttled"))
 
 
-def pace_of(crawler: Crawler) -> Pace:
+def pace_of(crawler: Crawler) -> RateLimiter:
     """The one pace of a crawl's source. Raises StoreError where the data directory cannot hold it."""
     pace = _paces.get(crawler)
     if pace is None:
         settings = crawler.settings
         assert isinstance(crawler.spider, SourceSpider)
-        pace = _paces[crawler] = Pace(
+        pace = _paces[crawler] = RateLimiter(
             Path(settings["DATA_DIR"]) / "pace" / crawler.spider.name,
             crawler.spider.source.rate_limit,
             first_pause_seconds=settings.getfloat("THROTTLE_FIRST_PAUSE_SECONDS"),

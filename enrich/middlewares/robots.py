@@ -18,15 +18,12 @@ from scrapy.http import Request, Response
 from scrapy.robotstxt import RobotParser
 
 from enrich.challenges.detect import wall
+from enrich.request_errors import RobotsForbidden, RobotsUnreadable
 from enrich.spiders.bases.source import SourceSpider
 
 logger = logging.getLogger(__name__)
 
 ASKED_AGAIN_SECONDS = 15 * 60
-
-
-class RobotsUnreadable(IgnoreRequest):
-    """The server cannot say what is allowed, so nothing is."""
 
 
 class ClosedForNow(RobotParser):
@@ -63,11 +60,14 @@ class RobotsMiddleware(RobotsTxtMiddleware):
         return await super().robot_parser(request)
 
     def process_request_2(self, rp: RobotParser | None, request: Request) -> None:
-        """Raises IgnoreRequest for what is forbidden, RobotsUnreadable where nobody can say."""
+        """Raises RobotsForbidden for what is forbidden, RobotsUnreadable where nobody can say."""
         if isinstance(rp, ClosedForNow):
             host = request.url.partition("//")[2].partition("/")[0]
             raise RobotsUnreadable(f"robots.txt of {host} could not be read ({rp.why}); nothing is fetched there now")
-        super().process_request_2(rp, request)
+        try:
+            super().process_request_2(rp, request)
+        except IgnoreRequest as error:
+            raise RobotsForbidden(str(error)) from error
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500 and wall(response) is None:

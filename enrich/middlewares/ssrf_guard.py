@@ -19,15 +19,18 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy.statscollectors import StatsCollector
 
 from enrich.challenges.flaresolverr_client import checked_root
-from enrich.net.public_hosts import Place, PlaceRefused, Places, check, check_resolved, is_public
+from enrich.net.public_hosts import AllowedHosts, HostPort, PlaceRefused, check, check_resolved, is_public
 from enrich.net.resolver import PublicResolver
-from enrich.spiders.bases.source import NOBODY, SourceSpider
+from enrich.request_meta import CARRIER_ONLY
+from enrich.spiders.bases.source import SourceSpider
 
 
-class ReachMiddleware:
+class SsrfGuardMiddleware:
     """Raises PlaceRefused and counts ``reach/refused``. ``services``: helpers that only middlewares ask."""
 
-    def __init__(self, named: Places, services: Places, stats: StatsCollector, dns_timeout_seconds: float) -> None:
+    def __init__(
+        self, named: AllowedHosts, services: AllowedHosts, stats: StatsCollector, dns_timeout_seconds: float
+    ) -> None:
         self.named = named
         self.services = services
         self.stats = stats
@@ -41,8 +44,10 @@ class ReachMiddleware:
         if not isinstance(crawler.spider, SourceSpider):
             raise NotConfigured
         settings = crawler.settings
-        services = Places(frozenset({Place.of(checked_root(url))} if (url := settings.get("FLARESOLVERR_URL")) else ()))
-        named = Places.of_source(crawler.spider.source)
+        services = AllowedHosts(
+            frozenset({HostPort.of(checked_root(url))} if (url := settings.get("FLARESOLVERR_URL")) else ())
+        )
+        named = AllowedHosts.of_source(crawler.spider.source)
         middleware = cls(named, services, crawler.stats, settings.getfloat("DNS_TIMEOUT"))
         crawler.signals.connect(middleware.spider_opened, signals.spider_opened)
         crawler.signals.connect(middleware.spider_closed, signals.spider_closed)
@@ -52,7 +57,7 @@ class ReachMiddleware:
         """Tell the resolver where this crawl, its helpers and the environment's proxies are."""
         self.resolver = PublicResolver.installed()
         exact = self.named.exact | self.services.exact | frozenset(self.proxies.values())
-        self.resolver.allow(self, Places(exact, self.named.hosts))
+        self.resolver.allow(self, AllowedHosts(exact, self.named.hosts))
 
     def spider_closed(self) -> None:
         if self.resolver is not None:
@@ -60,7 +65,7 @@ class ReachMiddleware:
 
     async def process_request(self, request: Request) -> None:
         """Pass what is public or named; also requests that the spider itself marks as leaving for nowhere."""
-        if request.url.startswith("data:") and request.meta.get(NOBODY):
+        if request.url.startswith("data:") and request.meta.get(CARRIER_ONLY):
             return
         try:
             await self._check(request)
@@ -69,7 +74,7 @@ class ReachMiddleware:
             raise
 
     async def _check(self, request: Request) -> None:
-        place = Place.of(request.url)
+        place = HostPort.of(request.url)
         if self.named.has(place) or (self.services.has(place) and _is_middlewares(request)):
             if _is_this_machine(place):
                 request.meta["proxy"] = None  # a proxy's 127.0.0.1 is another machine's
@@ -86,7 +91,7 @@ class ReachMiddleware:
             return  # the download fails by it, and is tried again
         check_resolved(place, addresses)
 
-    def _goes_by_proxy(self, request: Request, place: Place) -> bool:
+    def _goes_by_proxy(self, request: Request, place: HostPort) -> bool:
         if "proxy" in request.meta:
             return request.meta["proxy"] is not None
         scheme = request.url.partition(":")[0]
@@ -98,20 +103,20 @@ def _is_middlewares(request: Request) -> bool:
     return request.callback is NO_CALLBACK and "redirect_times" not in request.meta
 
 
-def _is_this_machine(place: Place) -> bool:
+def _is_this_machine(place: HostPort) -> bool:
     if place.host == "localhost" or place.host.endswith(".localhost"):
         return True
     address = place.address()
     return address is not None and address.is_loopback and not is_public(address)
 
 
-def _proxies() -> dict[str, Place]:
+def _proxies() -> dict[str, HostPort]:
     """Scheme -> the proxy that the environment names for it, as Scrapy's HttpProxyMiddleware reads it."""
     found = {}
     for scheme, url in getproxies().items():
         host = url.rpartition("@")[2] if "//" not in url else url.partition("//")[2].rpartition("@")[2]
         try:
-            found[scheme] = Place.of(f"http://{host.rstrip('/')}")
+            found[scheme] = HostPort.of(f"http://{host.rstrip('/')}")
         except PlaceRefused:
             continue
     return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 from scrapy.dupefilters import RFPDupeFilter
 from scrapy.http import Request
 
-from enrich.spiders.bases.source import AGAIN
+from enrich.request_meta import AGAIN
 
 
 class DuplicateFilter(RFPDupeFilter):

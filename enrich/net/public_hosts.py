@@ -42,7 +42,7 @@ class PlaceRefused(IgnoreRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HostPort:
     """The host, lower case and without a final dot, and the port that an address leads to."""
 
     host: str
@@ -79,19 +79,19 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Places named by the user, who may point at their own machine and network: by host and port, or by host."""
+class AllowedHosts:
+    """Hosts named by the user, who may point at their own machine and network: by host and port, or by host."""
 
-    exact: frozenset[Place] = frozenset()
+    exact: frozenset[HostPort] = frozenset()
     hosts: frozenset[str] = frozenset()
 
     @classmethod
     def of_source(cls, source: Source) -> Self:
         """The source's own address, and its ``image_hosts``; patterns with ``*`` name no host, so they open nothing."""
         hosts = frozenset(host for host in source.image_hosts if not host.startswith("*"))
-        return cls(frozenset({Place.of(source.url)}), hosts)
+        return cls(frozenset({HostPort.of(source.url)}), hosts)
 
-    def has(self, place: Place) -> bool:
+    def has(self, place: HostPort) -> bool:
         return place in self.exact or place.host in self.hosts
 
     def has_any_port(self, host: str) -> bool:
@@ -112,7 +112,7 @@ def is_public(address: str | IPv4Address | IPv6Address) -> bool:
     return not any(found in block for block in _NOT_PUBLIC)
 
 
-def check(place: Place) -> None:
+def check(place: HostPort) -> None:
     """Raises PlaceRefused where the text of the host is enough to say that it is not public."""
     address = place.address()
     if address is None:
@@ -122,7 +122,7 @@ def check(place: Place) -> None:
         raise PlaceRefused(f"{place.host} is not a public address")
 
 
-def check_resolved(place: Place, addresses: Iterable[str]) -> None:
+def check_resolved(place: HostPort, addresses: Iterable[str]) -> None:
     """Raises PlaceRefused where a name leads to addresses of which none is public; no address at all is no matter."""
     found = list(addresses)
     if found and not any(is_public(address) for address in found):

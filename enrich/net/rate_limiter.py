@@ -78,7 +78,7 @@ class _State:
         return self.sent_before * max(0.0, 1 - passed) + self.sent if passed < 2 else 0.0
 
 
-class Pace:
+class RateLimiter:
     """When the next request of a source may go. ``per_minute``: 0 for no limit; pauses hold all the same.
 
     Without a limit the file is made by the first pause only. Raises OSError where it cannot be made.

@@ -18,7 +18,7 @@ from scrapy.utils.datatypes import LocalCache
 from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
 from zope.interface import implementer
 
-from enrich.net.public_hosts import Place, Places, is_public
+from enrich.net.public_hosts import AllowedHosts, HostPort, is_public
 
 REMEMBERED = 10_000
 REMEMBERED_SECONDS = 60.0
@@ -49,7 +49,7 @@ class PublicResolver:
     def __init__(self, reactor: Any, remembered: int = REMEMBERED) -> None:
         self.reactor = reactor
         self.original = reactor.nameResolver
-        self._named: dict[object, Places] = {}
+        self._named: dict[object, AllowedHosts] = {}
         self._answers: LocalCache[str, tuple[float, list[Any]]] = LocalCache(remembered)
 
     @classmethod
@@ -73,14 +73,14 @@ class PublicResolver:
     def install_on_reactor(self) -> None:
         self.reactor.installNameResolver(self)
 
-    def allow(self, who: object, places: Places) -> None:
+    def allow(self, who: object, places: AllowedHosts) -> None:
         """Let names and addresses of these places lead anywhere, until ``forget``."""
         self._named[who] = places
 
     def forget(self, who: object) -> None:
         self._named.pop(who, None)
 
-    def is_named(self, place: Place) -> bool:
+    def is_named(self, place: HostPort) -> bool:
         """Whether some crawl may connect to the place wherever it leads; port 0: a look-up that does not say."""
         if place.port == 0:
             return any(places.has_any_port(place.host) for places in self._named.values())
@@ -95,7 +95,7 @@ class PublicResolver:
         transportSemantics: str = "TCP",  # noqa: N803
     ) -> Any:
         """See ``twisted.internet.interfaces.IHostnameResolver``."""
-        anything = self.is_named(Place(hostName.rstrip(".").lower(), portNumber))
+        anything = self.is_named(HostPort(hostName.rstrip(".").lower(), portNumber))
         kinds = tuple(addressTypes or ())
 
         def hand_on(found: list[Any]) -> None:

@@ -14,10 +14,10 @@ from typing import Self
 
 from scrapy.crawler import Crawler
 
-from enrich.extensions.run import RunExtension
 from enrich.faces.running import DeviceError
 from enrich.items import DetectedImage, FailedImage, Image, KnownImage, RejectedImage
 from enrich.pipelines.stage import Stage
+from enrich.runtime.context import context_of
 from enrich.runtime.models import device_failed, engine_for, source_of
 from enrich.store.crawl_queries.queries import Library
 
@@ -44,8 +44,8 @@ class DetectStage(Stage[Image]):
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Ask the store of a crawl that has one; a re-embedding crawl has none."""
-        store = crawler.get_extension(RunExtension)
-        return cls(crawler, None if store is None else store.library)
+        context = context_of(crawler)
+        return cls(crawler, None if context is None else context.reads)
 
     async def open_spider(self) -> None:
         """Load the models. Raises ModelError."""

@@ -12,7 +12,6 @@ from scrapy.exceptions import DropItem
 from sqlalchemy import Connection
 
 from enrich.errors import DatabaseTrouble
-from enrich.extensions.run import REPLACED, TAKEN_AWAY, TAKEN_LATER, RunExtension
 from enrich.items import (
     EmbeddedImage,
     FailedImage,
@@ -23,6 +22,7 @@ from enrich.items import (
     RefusedPerformer,
     RejectedImage,
 )
+from enrich.runtime.context import REPLACED, TAKEN_AWAY, TAKEN_LATER, CrawlContext, context_of
 from enrich.store.acceptance.decide import Finding, save_findings
 from enrich.store.db.linger import Gathering
 from enrich.store.forgetting.forgotten import ForgottenPerformer
@@ -51,24 +51,29 @@ that is being written holds neither a connection nor a thread."""
 class PersistStage:
     """Writes each item in the order in which items arrive; done with one only when it is on the disk."""
 
-    def __init__(self, crawler: Crawler, store: RunExtension) -> None:
+    def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
         self.stats = crawler.stats
-        self.store = store
         self.gathering = Gathering(GATHER_SECONDS)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        store = crawler.get_extension(RunExtension)
-        assert store is not None
-        return cls(crawler, store)
+        return cls(crawler)
+
+    @property
+    def context(self) -> CrawlContext:
+        """The crawl's context as it is now, with the run once that is entered."""
+        context = context_of(self.crawler)
+        assert context is not None
+        return context
 
     async def process_item(self, item: object) -> object:
         """Write the item. Raises DropItem for what was turned down, once its ledger row is written."""
-        run = self.store.run
+        run = self.context.run
         match item:
             case Performer():
                 try:
-                    saved = await self._write(lambda tx: save_performer(tx, item, self.store.priorities, run=run))
+                    saved = await self._write(lambda tx: save_performer(tx, item, self.context.priorities, run=run))
                 except ForgottenPerformer:
                     await self._refuse(
                         RefusedPerformer(
@@ -96,7 +101,7 @@ class PersistStage:
             case RefusedPerformer():
                 await self._refuse(item)
             case GonePerformer():
-                found = await self._write(lambda tx: enter_gone(tx, item, self.store.priorities))
+                found = await self._write(lambda tx: enter_gone(tx, item, self.context.priorities))
                 if found in ("gone", "merged"):
                     self._count(f"enrich/performers/{found}")
                 return item
@@ -105,31 +110,31 @@ class PersistStage:
         raise TypeError(f"nothing knows where to write a {type(item).__name__}")
 
     async def _refuse(self, item: RefusedPerformer) -> NoReturn:
-        await self._write(lambda tx: remove_performer(tx, item, run=self.store.run))
+        await self._write(lambda tx: remove_performer(tx, item, run=self.context.run))
         self._count(f"enrich/rejected/{item.reason}")
         who = "a performer" if item.reason == "forgotten" else f"{item.source} {item.source_id}"
         raise DropItem(f"{who}: {item.reason}")
 
     async def _write(self, fn: Callable[[Connection], T]) -> T:
         await self.gathering.end()
-        return await self._written(self.store.writer.submit(fn))
+        return await self._written(self.context.writer.submit(fn))
 
     async def _written(self, future: Future[T]) -> T:
         """Wait for it. Raises DropItem, once the crawl was told to end, where nothing can be written any more."""
         try:
             return await asyncio.wrap_future(future)
         except DatabaseTrouble as error:
-            self.store.give_up(error)
+            self.context.give_up(error)
             raise DropItem(str(error)) from error
 
     async def _image(self, item: Found) -> Decision:
         await self.gathering.wait()
-        finding = Finding(image=item, policy=self.store.policy, run=self.store.run)
+        finding = Finding(image=item, policy=self.context.policy, run=self.context.run)
         try:
-            return await self._written(self.store.writer.submit_piece(save_findings, finding))
+            return await self._written(self.context.writer.submit_piece(save_findings, finding))
         except OrphanImage as error:
             # Its performer was refused, or removed by another process meanwhile: the picture is nobody's.
-            if await asyncio.to_thread(self.store.library.is_forgotten_picture, item.ref):
+            if await asyncio.to_thread(self.context.reads.is_forgotten_picture, item.ref):
                 self._count("enrich/rejected/forgotten")
                 raise DropItem("a picture of a performer who was forgotten") from None
             self._count("enrich/images/orphaned")

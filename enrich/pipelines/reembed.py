@@ -10,13 +10,13 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 from sqlalchemy import Connection
 
-from enrich.extensions.reembed import ReembedExtension
 from enrich.faces.batcher import Batcher
 from enrich.faces.embedder import weakness
 from enrich.faces.measures import quality_score
 from enrich.faces.running import DeviceError
 from enrich.faces.same import same_face
 from enrich.items import DetectedImage, FailedImage, RejectedImage
+from enrich.runtime.context import ReembedContext, reembed_context_of
 from enrich.runtime.models import device_failed, engine_for
 from enrich.store.reembedding.reembed import Loss, Wanted, fail_face, lose_face, save_vectors
 
@@ -32,19 +32,19 @@ class ReembedStage:
     next ordinary crawl.
     """
 
-    def __init__(self, crawler: Crawler, store: ReembedExtension, batch_size: int, max_wait_seconds: float) -> None:
+    def __init__(self, crawler: Crawler, context: ReembedContext, batch_size: int, max_wait_seconds: float) -> None:
         self.crawler = crawler
-        self.store = store
+        self.context = context
         self.batch_size = batch_size
         self.max_wait_seconds = max_wait_seconds
         self.batcher: Batcher | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        store = crawler.get_extension(ReembedExtension)
-        assert store is not None
+        context = reembed_context_of(crawler)
+        assert context is not None
         settings = crawler.settings
-        return cls(crawler, store, settings.getint("EMBED_BATCH_SIZE"), settings.getfloat("EMBED_MAX_WAIT_SECONDS"))
+        return cls(crawler, context, settings.getint("EMBED_BATCH_SIZE"), settings.getfloat("EMBED_MAX_WAIT_SECONDS"))
 
     async def open_spider(self) -> None:
         """Load the models. Raises ModelError."""
@@ -57,14 +57,14 @@ class ReembedStage:
         """Write what became of each face of the picture. Raises DropItem where it has none any more."""
         if not isinstance(item, (DetectedImage, RejectedImage, FailedImage)):
             raise TypeError(f"nothing knows what to do with a {type(item).__name__} here")
-        for face in await asyncio.to_thread(self.store.library.wanted, item.ref):
+        for face in await asyncio.to_thread(self.context.reads.wanted, item.ref):
             await self._settle(face, item)
         if isinstance(item, DetectedImage):
             return item
         raise DropItem(f"{item.ref.image_url}: {_why(item)}")
 
     async def _settle(self, wanted: Wanted, item: DetectedImage | RejectedImage | FailedImage) -> None:
-        face_id, model = wanted.face_id, self.store.model
+        face_id, model = wanted.face_id, self.context.model
         if not isinstance(item, DetectedImage):
             loss = LOSSES.get(item.reason) if isinstance(item, RejectedImage) else None
             if loss is not None:
@@ -106,7 +106,7 @@ class ReembedStage:
         )
 
     async def _write(self, what: str, fn: Callable[[Connection], bool]) -> None:
-        if await asyncio.wrap_future(self.store.writer.submit(fn)):
+        if await asyncio.wrap_future(self.context.writer.submit(fn)):
             self.crawler.stats.inc_value(f"enrich/reembedded/{what}")
 
     async def close_spider(self) -> None:

@@ -68,9 +68,11 @@ class StoppableCrawler(Crawler):
         self.opened = asyncio.Event()
         self.closed = asyncio.Event()
         self.told_to_stop = False
+        self.finish_reason: str | None = None
 
     async def crawl_async(self, *args: Any, **kwargs: Any) -> None:
         self.signals.connect(self.opened.set, signals.engine_started)
+        self.signals.connect(self._note_reason, signals.spider_closed)
         try:
             assert issubclass(self.spidercls, SourceSpider)
             arguments = self.spidercls.read_arguments(kwargs)
@@ -81,6 +83,9 @@ class StoppableCrawler(Crawler):
         finally:
             self.opened.set()
             self.closed.set()
+
+    def _note_reason(self, reason: str) -> None:
+        self.finish_reason = reason
 
     async def stop_async(self) -> None:
         """Return when the crawl is closed; at once if this is not the first time, for whoever asks again is forcing."""
@@ -204,7 +209,7 @@ def _is_the_last(outcome: Outcome) -> bool:
     crawler = outcome.crawler
     if crawler is None:
         return False
-    return crawler.told_to_stop or _stats(crawler).get("finish_reason") in (DATABASE_FAILED, MODELS_FAILED)
+    return crawler.told_to_stop or crawler.finish_reason in (DATABASE_FAILED, MODELS_FAILED)
 
 
 async def _run_one(process: AsyncCrawlerProcess, job: Job, outcome: Outcome, opening: asyncio.Lock) -> None:
@@ -223,8 +228,8 @@ def _read_stats(outcome: Outcome) -> None:
     outcome.degraded = [str(value) for key, value in sorted(stats.items()) if key.startswith("enrich/degraded/")]
     if outcome.forced:
         outcome.degraded.append("was forced to end; what it had in hand is left to the next crawl")
-    elif "finish_reason" in stats:
-        outcome.finish_reason = str(stats["finish_reason"])
+    else:
+        outcome.finish_reason = crawler.finish_reason
 
 
 def _stats(crawler: Crawler) -> dict[str, object]:

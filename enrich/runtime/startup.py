@@ -14,8 +14,8 @@ from PIL import Image as PillowImage
 from scrapy.settings import BaseSettings
 from scrapy.utils.misc import load_object
 
-from enrich.extensions.jobdir import job_dir_of
 from enrich.faces.hashes import picture_hash
+from enrich.runtime.job_path import job_dir_of
 from enrich.runtime.models import load_models
 from enrich.spiders.bases.arguments import Arguments
 from enrich.store.db.backup import copy_database

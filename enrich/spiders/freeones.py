@@ -11,12 +11,12 @@ from scrapy.http import HtmlResponse, TextResponse
 
 from enrich.identity import clean_text, host_of, identify
 from enrich.items import Performer
+from enrich.spiders.bases.freeones_pictures import described, is_crop, is_picture, portrait, tiles
 from enrich.spiders.bases.gallery_site import Listing
 from enrich.spiders.bases.html_values import absolute, read_date, unique
 from enrich.spiders.bases.page import READERS, HtmlSiteSpider, Page, Reader
 from enrich.spiders.bases.profile import PageImage
 from enrich.spiders.bases.search_site import Result, SearchedSiteSpider
-from enrich.spiders.freeones_pictures import described, is_crop, is_picture, portrait, tiles
 
 _HOME = "https://www.freeones.com/"
 _SECTION = "[data-test=section-personal-information]"

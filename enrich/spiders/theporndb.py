@@ -15,7 +15,7 @@ from enrich.errors import ConfigError
 from enrich.items import Performer
 from enrich.spiders.bases.json_values import ListedImage, number
 from enrich.spiders.bases.listing import PER_PAGE, Found, ListPage, PageListSpider
-from enrich.spiders.theporndb_performer import images_of, is_site_specific, listed, performer_of
+from enrich.spiders.bases.theporndb_performer import images_of, is_site_specific, listed, performer_of
 
 SMALL_PAGE = 25
 """Performers a page that every known client is given."""

@@ -20,7 +20,8 @@ from scrapy.statscollectors import MemoryStatsCollector
 
 from enrich.config import default_sources
 from enrich.demo.running import RunningWorld
-from enrich.extensions.jobdir import JobDirGuard, crawl_of, job_dir_of
+from enrich.extensions.jobdir import JobDirGuard
+from enrich.runtime.job_path import crawl_of, job_dir_of
 from enrich.spiders.babepedia import BabepediaSpider
 from enrich.spiders.bases.source import SourceSpider
 from enrich.spiders.stashdb import StashDBSpider

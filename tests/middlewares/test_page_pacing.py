@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from scrapy.http import HtmlResponse, Response, TextResponse
 
-from enrich.middlewares.page_pacing import OnePageMiddleware
+from enrich.middlewares.page_pacing import PagePacingMiddleware
 
 Seen = list[str]
 
@@ -23,7 +23,7 @@ async def callback(response: Response, seen: Seen) -> AsyncIterator[str]:
 
 async def read(make: Callable[[], Response], seen: Seen) -> None:
     response = make()
-    async for found in OnePageMiddleware().process_spider_output(response, callback(response, seen)):
+    async for found in PagePacingMiddleware().process_spider_output(response, callback(response, seen)):
         assert found == "of the page"
 
 
@@ -70,7 +70,7 @@ async def watched_page() -> weakref.ref[TextResponse]:
     async def title() -> AsyncIterator[str]:
         yield response.css("p::text").get(default="")
 
-    assert [found async for found in OnePageMiddleware().process_spider_output(response, title())] == ["words"]
+    assert [found async for found in PagePacingMiddleware().process_spider_output(response, title())] == ["words"]
     return weakref.ref(response)
 
 

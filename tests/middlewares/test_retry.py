@@ -9,7 +9,8 @@ import pytest
 from scrapy.http import Request, Response
 from scrapy.utils.test import get_crawler
 
-from enrich.middlewares.retry import WAIT_SECONDS, BackoffMiddleware
+from enrich.middlewares.retry import WaitingRetryMiddleware
+from enrich.request_meta import WAIT_SECONDS
 from tests.middlewares.counting_site import Answer, Asked, plain, serving
 from tests.middlewares.test_retry_after import everything
 from tests.middlewares.walker import Walker
@@ -106,7 +107,7 @@ def test_waits_double_up_to_the_longest_and_differ() -> None:
         settings_dict={"RETRY_FIRST_WAIT_SECONDS": 2, "RETRY_LONGEST_WAIT_SECONDS": 10, "RETRY_TIMES": 9}
     )
     crawler.spider = crawler._create_spider("any")
-    middleware = BackoffMiddleware.from_crawler(crawler)
+    middleware = WaitingRetryMiddleware.from_crawler(crawler)
     waits: list[set[float]] = [set() for _ in range(5)]
     for _ in range(50):
         request = Request("http://127.0.0.1/")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from enrich.config import default_sources
-from enrich.net.public_hosts import Place, PlaceRefused, Places, check, check_resolved, is_public
+from enrich.net.public_hosts import AllowedHosts, HostPort, PlaceRefused, check, check_resolved, is_public
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_is_public(address: str) -> None:
     ],
 )
 def test_where_an_address_leads(url: str, host: str, port: int) -> None:
-    assert Place.of(url) == Place(host, port)
+    assert HostPort.of(url) == HostPort(host, port)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_where_an_address_leads(url: str, host: str, port: int) -> None:
 )
 def test_what_is_no_address(url: str) -> None:
     with pytest.raises(PlaceRefused):
-        Place.of(url)
+        HostPort.of(url)
 
 
 @pytest.mark.parametrize(
@@ -79,22 +79,22 @@ def test_what_is_no_address(url: str) -> None:
 )
 def test_hosts_whose_text_says_enough(host: str) -> None:
     with pytest.raises(PlaceRefused):
-        check(Place(host, 80))
+        check(HostPort(host, 80))
 
 
 def test_a_name_is_refused_only_where_nothing_of_it_is_public() -> None:
-    check(Place("example.com", 80))
-    check_resolved(Place("example.com", 80), [])
-    check_resolved(Place("example.com", 80), ["10.0.0.1", "1.1.1.1"])
+    check(HostPort("example.com", 80))
+    check_resolved(HostPort("example.com", 80), [])
+    check_resolved(HostPort("example.com", 80), ["10.0.0.1", "1.1.1.1"])
     with pytest.raises(PlaceRefused, match=r"example\.com leads to 10\.0\.0\.1"):
-        check_resolved(Place("example.com", 80), ["10.0.0.1"])
+        check_resolved(HostPort("example.com", 80), ["10.0.0.1"])
 
 
 def test_the_user_names_places_by_host_and_port_and_picture_hosts_by_host() -> None:
     source = default_sources().get("babepedia")
     said = source.model_copy(update={"url": "http://127.0.0.1:8000", "image_hosts": ("192.168.1.5", "*.lan.example")})
-    named = Places.of_source(said)
-    assert named.has(Place("127.0.0.1", 8000))
-    assert not named.has(Place("127.0.0.1", 22))
-    assert named.has(Place("192.168.1.5", 9000))
-    assert not named.has(Place("a.lan.example", 80))
+    named = AllowedHosts.of_source(said)
+    assert named.has(HostPort("127.0.0.1", 8000))
+    assert not named.has(HostPort("127.0.0.1", 22))
+    assert named.has(HostPort("192.168.1.5", 9000))
+    assert not named.has(HostPort("a.lan.example", 80))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from enrich.net import rate_limiter as module
-from enrich.net.rate_limiter import LONGEST_ASKED_SECONDS, LONGEST_PAUSE_SECONDS, Pace
+from enrich.net.rate_limiter import LONGEST_ASKED_SECONDS, LONGEST_PAUSE_SECONDS, RateLimiter
 from tests.standin.disk import SmallDisk
 
 
@@ -32,7 +32,7 @@ class Crowd:
 
     def __init__(self, path: Path, per_minute: float, processes: int, *, allowed: float = float("inf")) -> None:
         self.clock = Clock()
-        self.paces = [Pace(path, per_minute, first_pause_seconds=10, clock=self.clock) for _ in range(processes)]
+        self.paces = [RateLimiter(path, per_minute, first_pause_seconds=10, clock=self.clock) for _ in range(processes)]
         self.allowed = allowed
         self.sent: list[float] = []
         self.taken: list[float] = []
@@ -51,7 +51,7 @@ class Crowd:
                 wait = min(wait, seconds)
             self.clock.now += wait + (self.random.uniform(0, latest_seconds) if wait > 0.001 else 0)
 
-    def _send(self, pace: Pace) -> None:
+    def _send(self, pace: RateLimiter) -> None:
         now = self.clock.now
         self.sent.append(now)
         if len(self.taken) - bisect_left(self.taken, now - 60) >= self.allowed:
@@ -91,22 +91,22 @@ def test_a_pause_is_not_made_up_for(tmp_path: Path) -> None:
 def test_the_next_run_goes_on_where_the_last_was_killed(tmp_path: Path) -> None:
     crowd = Crowd(tmp_path / "s", 60, 1)
     crowd.run(10)
-    crowd.paces = [Pace(tmp_path / "s", 60, clock=crowd.clock)]  # the old one never closed its file
+    crowd.paces = [RateLimiter(tmp_path / "s", 60, clock=crowd.clock)]  # the old one never closed its file
     assert crowd.paces[0].take() > 0.9
 
 
 def test_killed_in_the_middle_of_a_turn(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from enrich.net.rate_limiter import Pace\n"
-        "pace = Pace(Path(sys.argv[1]), 60)\n"
+        "import os, sys; from pathlib import Path; from enrich.net.rate_limiter import RateLimiter\n"
+        "pace = RateLimiter(Path(sys.argv[1]), 60)\n"
         "with pace._locked() as state:\n    os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "s")], check=False)
-    assert Pace(tmp_path / "s", 60).take() == 0.0
+    assert RateLimiter(tmp_path / "s", 60).take() == 0.0
 
 
 def test_nobody_waits_for_who_holds_the_file(tmp_path: Path) -> None:
-    pace = Pace(tmp_path / "s", 60)
+    pace = RateLimiter(tmp_path / "s", 60)
     pace.open()
     other = os.open(tmp_path / "s", os.O_RDWR)
     fcntl.flock(other, fcntl.LOCK_EX)
@@ -121,7 +121,7 @@ def test_nobody_waits_for_who_holds_the_file(tmp_path: Path) -> None:
 
 
 def test_without_a_limit_there_is_no_file_and_no_wait(tmp_path: Path) -> None:
-    pace = Pace(tmp_path / "pace" / "s", 0)
+    pace = RateLimiter(tmp_path / "pace" / "s", 0)
     assert [pace.take() for _ in range(1000)] == [0.0] * 1000
     assert not list(tmp_path.iterdir())
     assert pace.rate_per_minute() == 0
@@ -129,7 +129,7 @@ def test_without_a_limit_there_is_no_file_and_no_wait(tmp_path: Path) -> None:
 
 def test_without_a_limit_a_pause_holds_for_all(tmp_path: Path) -> None:
     clock = Clock()
-    one, other = (Pace(tmp_path / "s", 0, clock=clock) for _ in range(2))
+    one, other = (RateLimiter(tmp_path / "s", 0, clock=clock) for _ in range(2))
     assert one.take() == other.take() == 0.0
     assert one.refuse(clock.now, asked_seconds=30, slow_down=True) == 30
     assert one.take() == other.take() == 30
@@ -170,7 +170,7 @@ def test_the_pace_recovers(tmp_path: Path) -> None:
 
 def test_pauses_grow_and_end(tmp_path: Path) -> None:
     clock = Clock()
-    pace = Pace(tmp_path / "s", 60, first_pause_seconds=10, clock=clock)
+    pace = RateLimiter(tmp_path / "s", 60, first_pause_seconds=10, clock=clock)
     pauses = []
     for _ in range(10):
         while seconds := pace.take():
@@ -186,7 +186,7 @@ def test_pauses_grow_and_end(tmp_path: Path) -> None:
 
 def test_what_was_on_its_way_belongs_to_the_same_pause(tmp_path: Path) -> None:
     clock = Clock()
-    pace = Pace(tmp_path / "s", 0, first_pause_seconds=10, clock=clock)
+    pace = RateLimiter(tmp_path / "s", 0, first_pause_seconds=10, clock=clock)
     sent = clock.now
     clock.now += 1
     assert pace.refuse(sent, asked_seconds=None, slow_down=True) == 10
@@ -202,7 +202,7 @@ def test_what_was_on_its_way_belongs_to_the_same_pause(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("asked", "kept"), [(7, 7), (0, 1), (-5, 1), (1e9, LONGEST_ASKED_SECONDS)])
 def test_what_the_server_asks_is_bounded(tmp_path: Path, asked: float, kept: float) -> None:
     clock = Clock()
-    pace = Pace(tmp_path / "s", 60, clock=clock)
+    pace = RateLimiter(tmp_path / "s", 60, clock=clock)
     assert pace.refuse(clock.now, asked_seconds=asked, slow_down=True) == kept
 
 
@@ -211,14 +211,14 @@ def test_what_the_server_asks_is_bounded(tmp_path: Path, asked: float, kept: flo
 
 def test_after_a_boot_a_pause_goes_on_by_the_wall_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Clock()
-    pace = Pace(tmp_path / "s", 60, clock=before)
+    pace = RateLimiter(tmp_path / "s", 60, clock=before)
     pace.take()
     pace.refuse(before.now, asked_seconds=600, slow_down=True)
     pace.close()
     monkeypatch.setattr(module, "_header", lambda: module._VERSION.ljust(32, b"\1"))
     after = Clock()
     after.now = 5.0
-    rebooted = Pace(tmp_path / "s", 60, clock=after)
+    rebooted = RateLimiter(tmp_path / "s", 60, clock=after)
     assert rebooted.take() == pytest.approx(600, abs=5)
     after.now += 601
     assert rebooted.take() == 0.0
@@ -228,13 +228,13 @@ def test_after_a_boot_a_pause_goes_on_by_the_wall_clock(tmp_path: Path, monkeypa
 @pytest.mark.parametrize("rubbish", [b"", b"x", b"\xff" * 4096, b"pace0" + bytes(500)])
 def test_a_damaged_file(tmp_path: Path, rubbish: bytes) -> None:
     (tmp_path / "s").write_bytes(rubbish)
-    assert Pace(tmp_path / "s", 60).take() == 0.0
+    assert RateLimiter(tmp_path / "s", 60).take() == 0.0
 
 
 @pytest.mark.parametrize("number", [1e300, float("inf"), float("nan"), -1e300])
 def test_numbers_that_cannot_be(tmp_path: Path, number: float) -> None:
     clock = Clock()
-    pace = Pace(tmp_path / "s", 60, clock=clock)
+    pace = RateLimiter(tmp_path / "s", 60, clock=clock)
     pace.take()
     with (tmp_path / "s").open("r+b") as file:
         file.seek(32)
@@ -247,13 +247,13 @@ def test_numbers_that_cannot_be(tmp_path: Path, number: float) -> None:
 def test_the_pace_of_nowhere(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match=r"exists|directory"):
-        Pace(tmp_path / "file" / "s", 60).open()
+        RateLimiter(tmp_path / "file" / "s", 60).open()
 
 
 def test_on_a_full_disk_it_is_an_error_and_not_the_end_of_the_process(small_disk: Callable[[int], SmallDisk]) -> None:
     disk = small_disk(1)
     disk.fill()
-    program = f"from enrich.net.rate_limiter import *; Pace(Path({str(disk.folder / 'pace')!r}), 60).take()"
+    program = f"from enrich.net.rate_limiter import *; RateLimiter(Path({str(disk.folder / 'pace')!r}), 60).take()"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == 1
     assert "OSError: [Errno 28]" in ended.stderr

@@ -18,8 +18,8 @@ from enrich.config import default_sources
 from enrich.errors import ConfigError
 from enrich.items import Performer
 from enrich.spiders.bases.listing import PER_PAGE
+from enrich.spiders.bases.theporndb_performer import performer_of
 from enrich.spiders.theporndb import ThePornDBSpider, TPDBPage
-from enrich.spiders.theporndb_performer import performer_of
 from tests.spiders.conftest import first
 from tests.spiders.theporndb import listed, number
 

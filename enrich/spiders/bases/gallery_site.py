@@ -25,6 +25,7 @@ from enrich.items import (
     RefusedPerformer,
     RejectedImage,
 )
+from enrich.request_errors import RobotsForbidden
 from enrich.spiders.bases.html_values import whole_page
 from enrich.spiders.bases.profile import PageImage
 from enrich.spiders.bases.source import IMAGE_PRIORITY, SourceSpider, describe, leads_nowhere, request_of
@@ -223,4 +224,4 @@ def outcome_of(failure: Failure) -> LookupOutcome:
 
 def forbidden(failure: Failure) -> bool:
     """Whether robots.txt closes the page: the same whenever it is asked for."""
-    return isinstance(failure.value, IgnoreRequest) and "robots.txt" in str(failure.value)
+    return isinstance(failure.value, RobotsForbidden)

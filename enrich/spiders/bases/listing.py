@@ -137,7 +137,8 @@ class PageListSpider(ListEndSpider, Generic[Q]):
         """Note how many performers the source says it has."""
         self._expected = count
         if self.arguments.since is None:
-            self.crawler.stats.set_value("performers/expected", min(count, self.limit or count))
+            self.expected = min(count, self.limit or count)
+            self.crawler.stats.set_value("performers/expected", self.expected)
 
     def following(self, query: Q, count: int, given: int) -> Iterator[Request]:
         """The requests for the second page and those after it, as many as ``count`` performers and the limit need.

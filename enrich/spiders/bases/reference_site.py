@@ -17,10 +17,11 @@ from twisted.python.failure import Failure
 from enrich.errors import ConfigError, EnrichError
 from enrich.identity import add_site, identify, is_adult
 from enrich.items import Lookup, LookupEnded, LookupOutcome, Performer, RefusedPerformer
+from enrich.request_meta import CARRIER_ONLY
 from enrich.spiders.bases.gallery_site import NEXT_PRIORITY, Found, GallerySpider, Walk, forbidden, outcome_of
 from enrich.spiders.bases.html_values import whole_page
 from enrich.spiders.bases.profile import Profile, compare, is_telling, performer_of, undamaged
-from enrich.spiders.bases.source import NOBODY, describe, leads_nowhere, request_of, today
+from enrich.spiders.bases.source import describe, leads_nowhere, request_of, today
 
 NO_NAME = "Nobody Whoeverson"
 """Whom ``scrapy check`` looks for, not to find anybody."""
@@ -160,7 +161,7 @@ class ReferenceSiteSpider(GallerySpider):
                 f"data:,skipped-{skipped[0].performer_id}",
                 callback=self.parse_skipped,
                 cb_kwargs={"skipped": skipped},
-                meta=self.request_meta(**{NOBODY: True}),
+                meta=self.request_meta(**{CARRIER_ONLY: True}),
             )
 
     def parse_skipped(self, response: Response, skipped: list[LookupEnded]) -> Iterator[LookupEnded]:
@@ -276,7 +277,7 @@ class ReferenceSiteSpider(GallerySpider):
         if leads_nowhere(failure):
             yield from self._unexpected(request_of(failure), step, describe(failure))
             return
-        if forbidden(failure) and not self.crawler.stats.get_value("pages/read"):
+        if forbidden(failure) and not self.pages_read:
             self.degrade("robots", f"{request_of(failure).url} may not be fetched: {describe(failure)}")
             raise CloseSpider("forbidden")
         yield self.ended(step.lookup.performer_id, outcome_of(failure), describe(failure))

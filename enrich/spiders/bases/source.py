@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self, cast
 
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.http import Request, Response, TextResponse
 from scrapy.settings import BaseSettings
 from scrapy.spidermiddlewares.httperror import HttpError
@@ -21,17 +20,15 @@ from enrich.challenges.browser_settings import set_browser
 from enrich.config import Source, Sources, configured_sources
 from enrich.identity import host_of
 from enrich.items import FailedImage, Image, ImageRef, Mode, RejectedImage
+from enrich.request_errors import AlreadyDecided, TooManyRedirects, is_too_large
+from enrich.request_meta import AGAIN, IMAGE
 from enrich.spiders.bases.arguments import Arguments, read_arguments
 from enrich.spiders.bases.reads import Library
 
-__all__ = ["AGAIN", "NOBODY", "Library", "SourceSpider", "describe", "request_of", "today"]
+__all__ = ["Library", "SourceSpider", "describe", "request_of", "today"]
 
 IMAGE_PRIORITY = 1000
 """Pictures before pages: a performer is finished before the next one is begun."""
-NOBODY = "leaves_for_nobody"
-"""Meta key of a request that only carries items from ``start``: it leads nowhere."""
-AGAIN = "asked_again"
-"""Meta key of a request that was made before, in this crawl or the one it goes on with, in vain."""
 _POSITIONS = 100
 _DUE_BATCH = 50
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
@@ -54,6 +51,12 @@ class SourceSpider(Spider):
         self.limit = self.arguments.limit
         self.dry_run = self.arguments.dry_run
         self.performer = self.arguments.performer
+        self.degraded: dict[str, str] = {}
+        """Why the run counts as degraded, by a short name; mirrored in the stats under ``enrich/degraded/``."""
+        self.expected: int | None = None
+        """How many performers the walk will go through, once it is known."""
+        self.pages_read = 0
+        self._offsite: set[str] = set()
         self.state: dict[str, Any] = {}
         """What goes with a job directory's queue to the run that goes on with it; extensions/jobdir.py sees to it."""
 
@@ -98,7 +101,7 @@ class SourceSpider(Spider):
 
     def taken(self, request: Request) -> None:
         """Note, for a run that may go on with this one, that a request of ``start`` is in the queue now."""
-        ref: ImageRef | None = request.meta.get("image")
+        ref: ImageRef | None = request.meta.get(IMAGE)
         if ref is not None:
             self._failed.discard(ref.image_url)
 
@@ -134,7 +137,8 @@ class SourceSpider(Spider):
         host = host_of(url)
         if host is not None and self.source.takes_images_from(url):
             return True
-        if host is not None and not self.crawler.stats.get_value(f"images/offsite/{host}"):
+        if host is not None and host not in self._offsite:
+            self._offsite.add(host)
             self.logger.warning("%s: pictures on %s are left out; add it to image_hosts to take them", self.name, host)
         self.crawler.stats.inc_value(f"images/offsite/{host or 'no address'}")
         return False
@@ -162,7 +166,7 @@ class SourceSpider(Spider):
             errback=self.failed_image,
             headers={"Referer": ref.page_url} if ref.page_url else None,
             cb_kwargs=cb_kwargs,
-            meta=self.request_meta(image=ref, allow_offsite=True, handle_httpstatus_list=[404, 410]),
+            meta=self.request_meta(**{IMAGE: ref}, allow_offsite=True, handle_httpstatus_list=[404, 410]),
             priority=IMAGE_PRIORITY - min(position, _POSITIONS),
         )
 
@@ -184,13 +188,12 @@ class SourceSpider(Spider):
 
     def failed_image(self, failure: Failure) -> Iterator[FailedImage | RejectedImage]:
         """A picture that was not fetched: dropped by the ledger on purpose, too large, or failed for now."""
-        ref: ImageRef = request_of(failure).meta["image"]
+        ref: ImageRef = request_of(failure).meta[IMAGE]
         error = failure.value
-        if isinstance(error, IgnoreRequest) and hasattr(error, "reason"):
-            # The ledger middleware says why it dropped the request; None means that the ledger holds it already.
+        if isinstance(error, AlreadyDecided):
             if error.reason is not None:
                 yield RejectedImage(ref=ref, reason=error.reason)
-        elif _is_too_large(error):
+        elif is_too_large(error):
             yield RejectedImage(ref=ref, reason="image_too_large", detail={"error": describe(failure)})
         else:
             yield self._image_failed(ref, describe(failure))
@@ -222,6 +225,7 @@ class SourceSpider(Spider):
 
     def read_page(self) -> None:
         """Count a page of the source that was read, the whole of which ``pages/unexpected`` is a part."""
+        self.pages_read += 1
         self.crawler.stats.inc_value("pages/read")
 
     def unexpected_page(self, page: Response | Request, why: str) -> None:
@@ -237,6 +241,7 @@ class SourceSpider(Spider):
 
     def degrade(self, what: str, text: str) -> None:
         """Have the run end as degraded; ``text`` is the line that says why, the last one for each ``what``."""
+        self.degraded[what] = text
         self.crawler.stats.set_value(f"enrich/degraded/{what}", text)
         self.logger.error("%s: %s", self.name, text)
 
@@ -262,14 +267,7 @@ def describe(failure: Failure) -> str:
 
 def leads_nowhere(failure: Failure) -> bool:
     """Whether redirects led on and on, as those of a loop do."""
-    return isinstance(failure.value, IgnoreRequest) and "max redirections" in str(failure.value)
-
-
-def _is_too_large(error: BaseException | None) -> bool:
-    """Whether DOWNLOAD_MAXSIZE ended the download: as the size is told, as bytes come in, or as they are unpacked."""
-    if isinstance(error, DownloadCancelledError):
-        return "max size" in str(error) or not str(error)  # without a word where no size was told
-    return isinstance(error, IgnoreRequest) and "DOWNLOAD_MAXSIZE" in str(error)
+    return isinstance(failure.value, TooManyRedirects)
 
 
 def _looks_like_picture(body: bytes) -> bool:

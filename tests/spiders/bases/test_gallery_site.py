@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import pytest
-from scrapy.exceptions import IgnoreRequest
 from scrapy.http import HtmlResponse, Request, TextResponse
 from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy.utils.request import request_from_dict
 from twisted.python.failure import Failure
 
 from enrich.items import Lookup, LookupEnded, Performer, Reason
+from enrich.request_errors import RobotsForbidden
 from enrich.spiders.bases.gallery_site import Listing
 from enrich.spiders.bases.profile import PageImage, Profile
 from enrich.spiders.bases.reference_site import ReferenceSiteSpider, Step
@@ -166,7 +166,7 @@ def test_how_further_pages_are_asked_for(spider_of: Make, response_to: Make) -> 
         ("crash", {"pages/unexpected": 1}),
         (OSError("lost"), {"pages/failed": 1}),
         (HttpError(HtmlResponse(ROOT, status=404), "gone"), {"pages/failed": 1}),
-        (IgnoreRequest("Forbidden by robots.txt"), {"pages/failed": 1}),
+        (RobotsForbidden("Forbidden by robots.txt"), {"pages/failed": 1}),
     ],
 )
 def test_a_page_without_use_costs_itself_and_not_the_walk(

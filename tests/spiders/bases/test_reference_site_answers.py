@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scrapy.exceptions import CloseSpider, IgnoreRequest
+from scrapy.exceptions import CloseSpider
 from scrapy.http import HtmlResponse, Request
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from enrich.items import Lookup, LookupEnded, Performer
+from enrich.request_errors import RobotsForbidden
 from enrich.spiders.babepedia import BabepediaSpider
 from enrich.spiders.bases.profile import Profile
 from enrich.spiders.bases.reference_site import ReferenceSiteSpider, Step
@@ -86,14 +87,14 @@ def test_a_connection_lost(spider_of: Make) -> None:
 def test_a_site_that_robots_txt_closes_ends_the_run(spider_of: Make) -> None:
     spider = spider_of(BabepediaSpider)
     with pytest.raises(CloseSpider):
-        list(spider.failed_page(failed(ask(spider), IgnoreRequest("Forbidden by robots.txt"))))
+        list(spider.failed_page(failed(ask(spider), RobotsForbidden("Forbidden by robots.txt"))))
     assert ROOT + "Jane_Example" in spider.crawler.stats.get_value("enrich/degraded/robots")
 
 
 def test_a_page_that_robots_txt_closes_ends_that_search(spider_of: Make, response_to: Make) -> None:
     spider = spider_of(BabepediaSpider)
     answered(spider, response_to, ask(spider), page_of("Jane Example"))
-    (ended,) = spider.failed_page(failed(ask(spider), IgnoreRequest("Forbidden by robots.txt")))
+    (ended,) = spider.failed_page(failed(ask(spider), RobotsForbidden("Forbidden by robots.txt")))
     assert ended.outcome == "blocked"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
+from scrapy.exceptions import DownloadCancelledError
 from scrapy.http import Request
 from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy.utils.request import request_from_dict
@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from enrich.config import default_sources
 from enrich.errors import ConfigError
 from enrich.items import FailedImage, Image, ImageRef, RejectedImage
+from enrich.request_errors import AlreadyDecided, RobotsForbidden
 from enrich.spiders.babepedia import BabepediaSpider
 from enrich.spiders.bases.source import IMAGE_PRIORITY
 from enrich.spiders.fansdb import FansDBSpider
@@ -30,12 +31,6 @@ REF = ImageRef(
     performer_id=3,
     page_url="https://www.babepedia.com/babe/Jane_Example",
 )
-
-
-class Decided(IgnoreRequest):
-    def __init__(self, reason: str | None) -> None:
-        super().__init__(reason or "known")
-        self.reason = reason
 
 
 def failed(request: Request, error: Exception) -> Failure:
@@ -135,12 +130,12 @@ def test_the_picture_shown_is_taken_where_the_one_made_of_it_does_not_exist(spid
 @pytest.mark.parametrize(
     ("error", "found"),
     [
-        (Decided(None), []),
-        (Decided("source_limit"), [RejectedImage(ref=REF, reason="source_limit")]),
+        (AlreadyDecided(None), []),
+        (AlreadyDecided("source_limit"), [RejectedImage(ref=REF, reason="source_limit")]),
         (OSError("connection\nlost"), [FailedImage(ref=REF, error="OSError: connection")]),
         (
-            IgnoreRequest("Forbidden by robots.txt"),
-            [FailedImage(ref=REF, error="IgnoreRequest: Forbidden by robots.txt")],
+            RobotsForbidden("Forbidden by robots.txt"),
+            [FailedImage(ref=REF, error="RobotsForbidden: Forbidden by robots.txt")],
         ),
         (DownloadCancelledError("stopped"), [FailedImage(ref=REF, error="DownloadCancelledError: stopped")]),
     ],
