@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.corpus import portraits
 from bench.crawling import COPIES, MODELS, REPO, crawl, environment, one_look_pack, pack
+from bench.degraded import degraded
 from bench.loop import loop
 from bench.memory import memory
 from bench.overhead import middlewares
@@ -120,6 +121,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "memory": memory,
     "middlewares": middlewares,
     "faces": faces,
+    "degraded": degraded,
     "start": lambda: start(environment(Path("data"), ENRICH_MODEL_PACK=pack())),
     "index": index,
 }
