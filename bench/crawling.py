@@ -19,7 +19,7 @@ COPIES = int(os.environ.get("BENCH_COPIES", "10"))
 
 
 def pack() -> str:
-    """The test pack where it is to be had, else the embedded one."""
+    """The test pack where available, else the embedded one."""
     return str(TESTPACK) if TESTPACK.is_dir() else "opencv_zoo"
 
 

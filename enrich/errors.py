@@ -6,7 +6,7 @@ CREDENTIALS_REFUSED: Final = "credentials_refused"
 DATABASE_FAILED: Final = "database_failed"
 JOBDIR_UNWRITABLE: Final = "jobdir_unwritable"
 MODELS_FAILED: Final = "models_failed"
-"""The finish reasons of crawls that such an error ended: what they fetched further on would be lost, or in vain."""
+"""The finish reasons of crawls ended by such an error: what they would fetch from then on would be lost or useless."""
 
 
 class EnrichError(Exception):
@@ -14,7 +14,7 @@ class EnrichError(Exception):
 
 
 class ConfigError(EnrichError):
-    """sources.yaml, a setting or an argument says something that cannot be meant."""
+    """sources.yaml, a setting or an argument is invalid."""
 
 
 class ModelError(EnrichError):

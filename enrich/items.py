@@ -272,7 +272,7 @@ class RejectedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedImage:
-    """A picture that could not be had this time; the ledger says when to try again."""
+    """A picture that could not be fetched this time; the ledger says when to try again."""
 
     ref: ImageRef
     error: str

@@ -61,7 +61,7 @@ DOWNLOADER_MIDDLEWARES = {
 SPIDER_MIDDLEWARES = {
     "enrich.middlewares.page_pacing.PagePacingMiddleware": 900,  # next to the callbacks
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
-    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,  # would leave out long addresses without a word
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,  # would drop long addresses silently
 }
 ITEM_PIPELINES = {
     "enrich.pipelines.validate.AdultStage": 90,
@@ -104,7 +104,7 @@ RETRY_FIRST_WAIT_SECONDS = 2.0  # before the first retry; doubled before each fu
 RETRY_LONGEST_WAIT_SECONDS = 60.0
 THROTTLE_FIRST_PAUSE_SECONDS = 10.0  # after a 429 or 503 without Retry-After; doubled while they go on
 THROTTLE_PATIENCE_SECONDS = 3600.0  # a source that refuses for longer, without one answer, ends the run as degraded
-RETRY_GIVE_UP_LOG_LEVEL = "INFO"  # what could not be had is in the ledger and in the summary
+RETRY_GIVE_UP_LOG_LEVEL = "INFO"  # failed downloads are in the ledger and in the summary
 COOKIES_ENABLED = False
 
 # --- the process ------------------------------------------------------------------------------------------------------

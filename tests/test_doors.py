@@ -1,4 +1,4 @@
-"""The rooms of the house open one way; imports are read, not run."""
+"""Imports between packages go one way; they are read, not run."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def last_port(folder: Path) -> int:
     except OSError as error:
         raise EnrichError(
             f"port {port} on 127.0.0.1, where the demo's pictures were the last time, cannot be used "
-            f"({os.strerror(error.errno or 0)}): end the program that has it, or delete {folder} to begin anew"
+            f"({os.strerror(error.errno or 0)}): end the program that has it, or delete {folder} to start over"
         ) from error
 
 

@@ -75,7 +75,7 @@ class Command(ScrapyCommand):
 
 
 def chosen(sources: Sources, opts: argparse.Namespace) -> Sources:
-    """The sources with the command line's choices and limits applied. Raises ConfigError for what cannot be meant."""
+    """The sources with the command line's choices and limits applied. Raises ConfigError where one is invalid."""
     limits: dict[str, int] = {}
     for choice in opts.source_max_faces:
         name, equals, number = choice.partition("=")

@@ -36,7 +36,7 @@ class Command(StoreCommand, ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add the command's own options to Scrapy's."""
         super().add_options(parser)
-        parser.add_argument("--rebuild", action="store_true", help="build the files anew, whatever is there")
+        parser.add_argument("--rebuild", action="store_true", help="rebuild the files, whatever is there")
         parser.add_argument("--check", action="store_true", help="compare ids and vectors with the database")
         add_options(parser)
 

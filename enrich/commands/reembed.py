@@ -38,10 +38,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--reembed",
         action="store_true",
-        help="fetch the accepted pictures again and make the vectors of MODEL_PACK; goes on where it was stopped",
+        help="fetch the accepted pictures again and make the vectors of MODEL_PACK; continues where it was stopped",
     )
     group.add_argument("--sources", metavar="A,B|all", help="fetch from these sources only, enabled or not")
-    group.add_argument("--lost", action="store_true", help="list the faces that cannot be embedded anew, and end")
+    group.add_argument("--lost", action="store_true", help="list the faces that cannot be embedded again, and exit")
     group.add_argument("--drop", metavar="N", help="switch now, without the N faces that have no new vectors")
     group.add_argument("--abandon", action="store_true", help="throw away the vectors gathered so far, and end")
 
@@ -56,7 +56,7 @@ def check_options(opts: argparse.Namespace) -> None:
     if len(given) > 1:
         raise ConfigError(f"--{given[0]} and --{given[1]} do not go together")
     if opts.drop is not None and not (opts.drop.isascii() and opts.drop.isdecimal()):
-        raise ConfigError(f"--drop {opts.drop}: should be the number of faces to drop, as --reembed tells it")
+        raise ConfigError(f"--drop {opts.drop}: should be the number of faces to drop, as --reembed reports it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +135,11 @@ def _is_there(task: _Task) -> bool:
     with snapshot(task.engine) as connection:
         held, others = index_specs(connection), begun(connection)
     if not held:
-        print("the database has no faces yet: there is nothing to embed anew")
+        print("the database has no faces yet: there is nothing to embed again")
     elif held[0].model == task.model:
-        print(f"the database is of model pack {task.model}, which MODEL_PACK names: there is nothing to embed anew")
+        print(f"the database is of model pack {task.model}, which MODEL_PACK names: there is nothing to embed again")
         for other in others:
-            print(f"faces have been embedded with {other}: set MODEL_PACK to go on with it, or say --abandon")
+            print(f"faces have been embedded with {other}: set MODEL_PACK to continue with it, or use --abandon")
     else:
         return False
     return True
@@ -198,7 +198,7 @@ def _switch(task: _Task, may_drop: int) -> int:
     try:
         done = switch(task.engine, task.specs, may_drop=may_drop)
     except NotReady as error:
-        raise EnrichError(f"{error}; `scrapy index --reembed` goes on") from error
+        raise EnrichError(f"{error}; `scrapy index --reembed` continues") from error
     gone = f"; {done.dropped} faces without new vectors are gone" if done.dropped else ""
     print(f"the database is now of model pack {task.model}: {done.faces} faces{gone}")
     if done.backup is not None:
@@ -225,7 +225,7 @@ def _print_progress(found: Progress, sources: Sources) -> None:
     if found.lost:
         print(f"lost: {_counted(found.lost)}; `scrapy index --reembed --lost` lists them")
     if found.failed:
-        print(f"could not be had: {_counted(found.failed)}; from {found.next_try_at} on they are tried again")
+        print(f"could not be fetched: {_counted(found.failed)}; from {found.next_try_at} on they are tried again")
     waiting = {**found.open, **found.failed}
     disabled = {name: n for name, n in waiting.items() if name in sources.sources and not _is_enabled(sources, name)}
     if disabled:

@@ -146,9 +146,8 @@ def reembedding(found: Progress) -> str:
         "not tried yet": sum(found.open.values()),
     }
     rest = "".join(f", {number} {what}" for what, number in counts.items() if number)
-    return (
-        f"{found.done} of {found.faces} faces have vectors of {found.model} too{rest}; `scrapy index --reembed` goes on"
-    )
+    done = f"{found.done} of {found.faces} faces have vectors of {found.model} too{rest}"
+    return f"{done}; `scrapy index --reembed` continues"
 
 
 def in_doubt(one: SourceStatus) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Guards a crawl's JOBDIR: one process at a time, and only a queue that is whole is gone on with.
+"""Guards a crawl's JOBDIR: one process at a time, and only an intact queue is resumed.
 
 Scrapy's own way loses, after an unclean stop, without a word whatever was queued. Here the queue only saves work: what
 is left to do is in the database, and a queue in doubt is set aside.
@@ -65,7 +65,7 @@ class JobDirGuard:
         return guard
 
     def look(self, url: str) -> None:
-        """Set aside what must not be gone on with; hand the spider what it had noted."""
+        """Set aside what must not be resumed; give the spider its notes."""
         problem = self.job.problem(self.crawl, url)
         if problem is None:
             try:
@@ -73,13 +73,13 @@ class JobDirGuard:
             except JobDirError:
                 raise
             except Exception as error:  # noqa: BLE001  # objects of an older program may fail in any way
-                problem = f"what the spider had noted cannot be read ({error!r})"
+                problem = f"the spider's notes cannot be read ({error!r})"
             else:
                 return
         aside = self.job.set_aside()
         self.crawler.stats.inc_value("jobdir/unclean_recoveries")
         logger.warning(
-            "%s: what was left in %s is not gone on with: %s. It lies in %s; the database says what is to be done",
+            "%s: the queue in %s is not resumed: %s. It is kept in %s; the crawl starts from the database",
             self.spider.name,
             self.job.path,
             problem,

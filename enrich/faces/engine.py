@@ -38,7 +38,7 @@ class FaceEngine:
     detection in one thread. Measured on two cores with SCRFD-500M and MobileFaceNet: 58 images a second with two
     workers of one thread, 30 with one worker of two; the bare sessions, without decoding or alignment, do 65 and 33.
 
-    ``device`` is EMBED_DEVICE; ``auto`` goes on with the processor, and says so once, where a GPU cannot be used.
+    ``device`` is EMBED_DEVICE; ``auto`` falls back to the processor, with one warning, where a GPU cannot be used.
     ``batch_size``: the most crops that will be embedded at once, so that an accelerator has done it before.
     """
 
@@ -62,7 +62,7 @@ class FaceEngine:
                 break
             except DeviceError as error:
                 if provider == providers[-1]:
-                    without = "" if provider == CPU else "; EMBED_DEVICE=auto goes on without it"
+                    without = "" if provider == CPU else "; EMBED_DEVICE=auto continues without it"
                     raise ModelError(f"EMBED_DEVICE={device}: {error}{without}") from error
                 logger.warning("EMBED_DEVICE=%s: %s; the processor does the work", device, error)
         return device_of(provider)

@@ -40,7 +40,7 @@ def damaged(pack: ModelPack) -> list[str]:
 def pull(pack_name: str, models_dir: Path) -> list[Path]:
     """Fetch the files of a packaged pack that are absent or damaged; return them, none when all was there already.
 
-    Raises ModelError when they cannot be had, with what each place answered.
+    Raises ModelError when they cannot be fetched, with each server's answer.
     """
     return fetch(load_pack(pack_name, models_dir, complete=False))
 

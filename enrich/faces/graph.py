@@ -78,7 +78,7 @@ def _resize_by_factor(path: Path, model: onnx.ModelProto, node: onnx.NodeProto) 
     after = numpy_helper.to_array(next(tensor for tensor in graph.initializer if tensor.name == node.input[3]))
     if len(before) != len(after) or not all(before):
         raise ModelError(
-            f"{path}: its node {node.name} tells no factor; a pack.yaml without small_input_size_px runs it as it is"
+            f"{path}: its node {node.name} gives no factor; a pack.yaml without small_input_size_px runs it as it is"
         )
     factors = after.astype(np.float32) / np.asarray(before, dtype=np.float32)
     graph.initializer.append(numpy_helper.from_array(factors, f"{node.output[0]}/factors"))

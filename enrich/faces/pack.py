@@ -120,7 +120,7 @@ class ModelPack(_Frozen):
     """A model pack and the folder its files are in.
 
     ``min_detection_confidence`` is what ``auto`` means for this detector. ``origin``: where files that no command
-    fetches are to be had, in a few words. Of several recognisers each makes a vector of every face.
+    fetches are available, in a few words. Of several recognisers each makes a vector of every face.
     """
 
     name: str
@@ -243,9 +243,7 @@ def _read(text: str, where: str, name: str, folder: Path) -> ModelPack:
     except yaml.YAMLError as error:
         raise ModelError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise ModelError(
-            f"{where} says nothing; a pack needs licence, detector, recognisers and min_detection_confidence"
-        )
+        raise ModelError(f"{where} is empty; a pack needs licence, detector, recognisers and min_detection_confidence")
     return valid_pack({"name": name, "folder": folder, **content}, where)
 
 

@@ -59,7 +59,7 @@ ort.set_default_logger_severity(3)  # errors only: the warnings are about graphs
 
 
 def providers_for(device: str) -> list[str]:
-    """The providers to try, best first. Raises ModelError where ``device`` is unknown or cannot be had."""
+    """The providers to try, best first. Raises ModelError where ``device`` is unknown or unavailable."""
     available = ort.get_available_providers()
     if device == "auto":
         return [CUDA, CPU] if CUDA in available else [CPU]

@@ -45,7 +45,7 @@ class Blocked(IgnoreRequest):
 
 
 class FlareSolverrMiddleware:
-    """Raises Blocked for what cannot be had. Off for sources that do not need it.
+    """Raises Blocked for what cannot be fetched. Off for sources that do not need it.
 
     Counts ``flaresolverr/challenged``, ``solves``, ``failed`` (solves), ``browsed`` (pages) and ``blocked`` (requests).
     """

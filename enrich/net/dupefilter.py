@@ -4,7 +4,7 @@ A redirect to an address that was asked for before, by a loop or for somebody el
 page, would be dropped without a word to anybody: the search for that performer would never end. How often one request
 may be led on is limited by ``REDIRECT_MAX_TIMES``.
 
-A picture that could not be had comes back after its time, also to a crawl that goes on with the filter of that day.
+A failed picture is retried when due, also in a crawl that resumes the filter of that day.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from enrich.request_meta import AGAIN
 
 
 class DuplicateFilter(RFPDupeFilter):
-    """Scrapy's, for all requests but those that a redirect made or that were in vain before."""
+    """Scrapy's, for all requests but those made by a redirect or that failed before."""
 
     def request_seen(self, request: Request) -> bool:
         """Whether the same was asked for before, by itself and not on the way to somewhere else."""

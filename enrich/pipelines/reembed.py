@@ -21,7 +21,7 @@ from enrich.runtime.models import device_failed, engine_for
 from enrich.store.reembedding.reembed import Loss, Wanted, fail_face, lose_face, save_vectors
 
 LOSSES: dict[str, Loss] = {"not_found": "not_found", "image_too_large": "image_too_large"}
-"""Rejections that say that a picture is not to be had any more. What else comes in place of a picture, such as a page,
+"""Rejections that say that a picture is no longer available. What else comes in place of a picture, such as a page,
 was there once and may be there again."""
 
 

@@ -46,7 +46,7 @@ async def engine_for(crawler: Crawler) -> FaceEngine:
 
 
 def device_failed(crawler: Crawler, ref: ImageRef, error: DeviceError) -> FailedImage:
-    """What becomes of a picture whose models' device fails: it is to be had later. The crawl is told to end."""
+    """What becomes of a picture whose models' device fails: it is retried later. The crawl is stopped."""
     spider = crawler.spider
     assert isinstance(spider, SourceSpider)
     if crawler not in _ending:

@@ -227,7 +227,7 @@ def _read_stats(outcome: Outcome) -> None:
     outcome.stats = stats = _stats(crawler)
     outcome.degraded = [str(value) for key, value in sorted(stats.items()) if key.startswith("enrich/degraded/")]
     if outcome.forced:
-        outcome.degraded.append("was forced to end; what it had in hand is left to the next crawl")
+        outcome.degraded.append("was forced to end; work in progress is left for the next crawl")
     else:
         outcome.finish_reason = crawler.finish_reason
 

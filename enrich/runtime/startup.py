@@ -41,7 +41,7 @@ once, and ten times as many older ones, takes tens of milliseconds."""
 def make_ready(settings: BaseSettings, source: str, arguments: Arguments) -> None:
     """Import what a crawl opens with, load its models, and make its database or bring it up to date; dry: copy it.
 
-    Raises ModelError, StoreError, or JobDirError: nothing is made for a crawl whose job directory is not to be had.
+    Raises ModelError, StoreError, or JobDirError: nothing is made for a crawl whose job directory is unavailable.
     """
     gc.disable()  # with every import there is more to go through, up to a tenth of a second each time
     try:

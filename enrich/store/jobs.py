@@ -1,4 +1,4 @@
-"""Job directories: what a stopped crawl leaves in one is gone on with only if it is whole, and made for the same crawl.
+"""Job directories: a stopped crawl's queue is resumed only if intact and of the same crawl.
 
 ``job.json`` says whom the state is of. It says ``running`` from before the first request until everything is written
 and closed; then it lists every file with its size and checksum. Whatever else is found, a crawl cannot tell which of
@@ -81,7 +81,7 @@ class JobDir:
     # --- what was left ------------------------------------------------------------------------------------------------
 
     def problem(self, crawl: Crawl, url: str) -> str | None:
-        """Why what was left must not be gone on with by ``crawl`` on the database at ``url``.
+        """Why ``crawl`` must not resume what was left on the database at ``url``.
 
         ``None``: it is whole and fits, or nothing was left. Raises StoreError where the database cannot be opened.
         """
@@ -149,7 +149,7 @@ class JobDir:
             self._say(said)
 
     def wipe(self) -> None:
-        """Leave nothing that a later crawl would go on with."""
+        """Leave nothing that a later crawl would resume."""
         with _clear_errors(self.path):
             if (self.path / QUEUE).exists():
                 shutil.rmtree(self.path / QUEUE)

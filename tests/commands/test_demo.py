@@ -24,5 +24,5 @@ def test_a_port_that_somebody_else_has_is_one_line(scrapy: Scrapy) -> None:
     assert finished.code == 1
     assert finished.err == (
         f"enrich: port {port} on 127.0.0.1, where the demo's pictures were the last time, cannot be used (Address "
-        f"already in use): end the program that has it, or delete {scrapy.data_dir} to begin anew\n"
+        f"already in use): end the program that has it, or delete {scrapy.data_dir} to start over\n"
     )

@@ -26,7 +26,7 @@ def test_by_id_and_by_number(forget: Run, data_dir: Path) -> None:
     ]
     assert f"{data_dir / 'performers.db.schema-0001.bak'}: removed" in out
     assert "2 faces, 2 added; rebuilt: it has faces that the database no longer has" in out
-    assert f"{data_dir / 'performers.db'}: written anew" in out
+    assert f"{data_dir / 'performers.db'}: rewritten" in out
     assert names(data_dir) == [PEOPLE[2]]
     assert telling(data_dir) == set()
     code, out, err = forget("stashdb:jane", "2")

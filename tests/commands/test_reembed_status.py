@@ -17,7 +17,7 @@ def test_how_far_it_is_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     show(Status(database="performers.db", model="sface-1", recognisers={"sface": 128}, reembedding=way))
     line = (
         "60 of 100 faces have vectors of facenet+arcface-1 too, 3 lost, 7 to be tried again, 30 not tried yet; "
-        "`scrapy index --reembed` goes on"
+        "`scrapy index --reembed` continues"
     )
     assert line in capsys.readouterr().out.splitlines()
     assert way.left == 40

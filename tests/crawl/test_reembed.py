@@ -166,7 +166,7 @@ def test_another_pack_is_refused_until_all_faces_are_embedded_anew(
     assert index(crawled, "--check")[0] == 0
     code, out, _ = index(crawled, "--reembed")
     assert code == 0
-    assert "there is nothing to embed anew" in out
+    assert "there is nothing to embed again" in out
 
 
 def test_what_cannot_be_embedded_anew_is_told_and_goes_only_when_that_is_agreed_to(
@@ -196,7 +196,7 @@ def test_what_cannot_be_embedded_anew_is_told_and_goes_only_when_that_is_agreed_
     assert "of sources that are not enabled: 1 iafd" in left.out
     assert "of sources that nobody can read: 1 nobody" in left.out
     source = next(row[3] for row in faces if row[0] == refused)
-    assert f"could not be had: 1 {source}; from 20" in left.out
+    assert f"could not be fetched: 1 {source}; from 20" in left.out
     assert "`scrapy index --reembed --drop 7`" in left.out
     listed = [line.split("\t") for line in index(crawled, "--reembed", "--lost")[1].splitlines()]
     assert {(int(line[0]), line[1]) for line in listed} == {

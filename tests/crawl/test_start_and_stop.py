@@ -232,7 +232,7 @@ def test_whoever_insists_ends_it_at_once_and_is_told_so(crawling: Scrapy) -> Non
             assert watched.wait_for("Received SIGTERM", times=times), watched.log
         finished = watched.finished()
     assert finished.code == 3, finished.err
-    assert finished.lines == ["enrich: stashdb: was forced to end; what it had in hand is left to the next crawl"]
+    assert finished.lines == ["enrich: stashdb: was forced to end; work in progress is left for the next crawl"]
 
 
 def _until_first_face(process: subprocess.Popen[str], data_dir: Path) -> None:

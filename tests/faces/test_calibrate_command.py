@@ -200,7 +200,7 @@ def too_deep(folder: Path) -> None:
         (unreadable, "1.png: cannot be read: No such file"),
         (only_damaged, "0 of 2 pictures counted (ann/0.jpg: not an image)"),
         (mixed, "holds folders and files"),
-        (too_deep, "a folder too deep"),
+        (too_deep, "too deep"),
     ],
 )
 def test_pictures_of_no_use_are_one_line(run: Run, tmp_path: Path, made: Callable[[Path], None], said: str) -> None:

@@ -237,7 +237,7 @@ def test_a_graph_that_tells_no_factor_is_refused_by_name(insight: ModelPack, tmp
         dimension.dim_param = "side"
     del model.graph.value_info[:]
     onnx.save(model, tmp_path / "strange.onnx")
-    with pytest.raises(ModelError, match=r"strange\.onnx: its node Resize_79 tells no factor; a pack\.yaml without"):
+    with pytest.raises(ModelError, match=r"strange\.onnx: its node Resize_79 gives no factor; a pack\.yaml without"):
         any_size(tmp_path / "strange.onnx")
 
 

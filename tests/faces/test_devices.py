@@ -82,7 +82,7 @@ def test_auto_goes_on_with_the_processor_and_says_so_once(
 @pytest.mark.usefixtures("cuda_that_does_not_start")
 def test_a_gpu_that_was_asked_for_and_does_not_start_is_an_error(zoo: ModelPack) -> None:
     with pytest.raises(
-        ModelError, match=r"^EMBED_DEVICE=cuda: CUDA cannot be started; EMBED_DEVICE=auto goes on without it$"
+        ModelError, match=r"^EMBED_DEVICE=cuda: CUDA cannot be started; EMBED_DEVICE=auto continues without it$"
     ):
         FaceEngine(zoo, "cuda")
 

@@ -39,7 +39,7 @@ def fail_image(
     run: Run | None = None,
     now: datetime | None = None,
 ) -> Decision:
-    """Enter that a picture could not be had, and when to try again: later each time, and not before ``retry_after``.
+    """Enter that a picture could not be fetched, and when to try again: later each time, not before ``retry_after``.
 
     A picture decided before stays as it was. Raises OrphanImage.
     """

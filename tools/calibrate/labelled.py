@@ -145,7 +145,7 @@ def _labelled(folder: Path) -> Iterator[Labelled]:
         for person in people:
             for file in sorted(person.iterdir()):
                 if file.is_dir():
-                    raise EnrichError(f"{file}: a folder too deep; pictures lie in PERSON or in GROUP/PERSON")
+                    raise EnrichError(f"{file}: too deep; pictures belong in PERSON or GROUP/PERSON")
                 if not file.name.startswith("."):
                     yield _picture(folder, file, path.name)
         if not people:

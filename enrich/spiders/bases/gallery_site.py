@@ -87,7 +87,7 @@ class GallerySpider(SourceSpider):
 
     @property
     def in_hand(self) -> set[int]:
-        """The performers whose search is in the queue: a run that goes on with it does not begin theirs anew."""
+        """The performers whose search is in the queue: a run that resumes it does not start theirs again."""
         in_hand: set[int] = self.state.setdefault("in_hand", set())
         return in_hand
 
@@ -186,7 +186,7 @@ class GallerySpider(SourceSpider):
             yield from self.gather(walk)
 
     def ended(self, performer_id: int | None, outcome: LookupOutcome, detail: str | None) -> LookupEnded:
-        """The item for a search that ended in vain."""
+        """The item for a search that found nothing."""
         assert performer_id is not None
         self.over(performer_id)
         return LookupEnded(source=self.name, mode=self.mode, performer_id=performer_id, outcome=outcome, detail=detail)

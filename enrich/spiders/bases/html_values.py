@@ -1,4 +1,4 @@
-"""From what pages write to values: dates, heights, years, colours; ``None`` for whatever cannot be meant."""
+"""From what pages write to values: dates, heights, years, colours; ``None`` for invalid values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the JSON of an API may hold, to values: ``None`` and empty for whatever cannot be meant."""
+"""What the JSON of an API may hold, to values: ``None`` and empty for invalid values."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ class PageListSpider(ListEndSpider, Generic[Q]):
 
     @property
     def is_whole(self) -> bool:
-        """Whether no page was lost, in this run or those it goes on with."""
+        """Whether no page was lost, in this run or those it resumes."""
         return not self._lost
 
     def sample_request(self, page: str | None) -> Request:

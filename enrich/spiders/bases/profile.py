@@ -30,7 +30,7 @@ class Profile:
     """What a performer's page says; ``None`` and empty where it does not. ``images`` and ``galleries``: best first.
 
     ``slug``: the page's own id at its site, where it says one. ``galleries``: pages with more pictures of the person;
-    ``lists``: pages that go on with the list of galleries.
+    ``lists``: pages that continue the list of galleries.
     """
 
     name: str

@@ -27,14 +27,14 @@ NO_NAME = "Nobody Whoeverson"
 """Whom ``scrapy check`` looks for, not to find anybody."""
 _BATCH = 100
 _WORSE: tuple[LookupOutcome, ...] = ("not_found", "wrong_person")
-"""Of several pages tried in vain, the outcome that says more, last."""
+"""Outcomes of fruitless pages, the most informative last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """How far the search for one performer is: the page asked for, those to try next, what the last ones were.
 
-    ``terms``: names for which the site is still to be searched; ``tried``: pages that were in vain.
+    ``terms``: names for which the site is still to be searched; ``tried``: pages that led nowhere.
     """
 
     lookup: Lookup
@@ -252,7 +252,7 @@ class ReferenceSiteSpider(GallerySpider):
             page_url=response.url,
         )
 
-    # --- in vain ------------------------------------------------------------------------------------------------------
+    # --- nothing found ------------------------------------------------------------------------------------------------
 
     def _next(self, step: Step, outcome: LookupOutcome, detail: str | None) -> Iterator[Found]:
         if _WORSE.index(outcome) < _WORSE.index(step.outcome):
@@ -261,7 +261,7 @@ class ReferenceSiteSpider(GallerySpider):
         yield self.ended(step.lookup.performer_id, outcome, detail) if request is None else request
 
     def _go_on(self, step: Step) -> Request | None:
-        """What to ask for after ``step.slug`` was in vain; ``None`` where nothing is left."""
+        """What to request after ``step.slug`` led nowhere; ``None`` where nothing is left."""
         if not step.rest:
             return None
         return self._page_request(replace(step, slug=step.rest[0], rest=step.rest[1:]), priority=NEXT_PRIORITY)

@@ -58,7 +58,7 @@ class SourceSpider(Spider):
         self.pages_read = 0
         self._offsite: set[str] = set()
         self.state: dict[str, Any] = {}
-        """What goes with a job directory's queue to the run that goes on with it; extensions/jobdir.py sees to it."""
+        """What goes with a job directory's queue to the run that resumes it; extensions/jobdir.py sees to it."""
 
     @classmethod
     def read_arguments(cls, given: Mapping[str, Any]) -> Arguments:
@@ -100,14 +100,14 @@ class SourceSpider(Spider):
                 yield request
 
     def taken(self, request: Request) -> None:
-        """Note, for a run that may go on with this one, that a request of ``start`` is in the queue now."""
+        """Note, for a run that may resume this one, that a request of ``start`` is in the queue now."""
         ref: ImageRef | None = request.meta.get(IMAGE)
         if ref is not None:
             self._failed.discard(ref.image_url)
 
     @property
     def _failed(self) -> set[str]:
-        """Pictures that could not be had, and have not been asked for since."""
+        """Pictures that failed and have not been requested since."""
         failed: set[str] = self.state.setdefault("failed", set())
         return failed
 
@@ -155,7 +155,7 @@ class SourceSpider(Spider):
     def image_request(self, ref: ImageRef, *, position: int = 0, fallback: str | None = None) -> Request:
         """The request for a picture. ``position``: its place in the source's order, best first.
 
-        ``fallback``: where the same picture is to be had if ``ref.image_url`` turns out not to exist.
+        ``fallback``: where the same picture is available if ``ref.image_url`` turns out not to exist.
         """
         cb_kwargs: dict[str, Any] = {"ref": ref}
         if fallback is not None:

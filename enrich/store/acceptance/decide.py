@@ -31,7 +31,7 @@ _FLOAT32 = np.dtype(np.float32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found out about a picture: its face, that it is a copy, why it is left out, or why it could not be had.
+    """What was found out about a picture: its face, that it is a copy, why it is left out or could not be fetched.
 
     ``run``: in which crawl. ``policy``: by what faces are accepted; without one every face is, within ``limits``.
     ``retry_after``: a failed picture is not tried again before. ``now``: in place of the clock.
@@ -170,7 +170,7 @@ def judge_waiting(
     """Judge again what waits of the next ``most`` performers beyond the id ``after`` for whom anything has changed.
 
     There are faces that it was not compared with, or it was gathered and never judged; of ``source``, whose crawl is
-    over, whatever is still to be had.
+    over, whatever is pending.
     """
     performers = waiting_performers(tx, after, most)
     work = UnitOfWork(tx, IdentityMap(tx))

@@ -208,14 +208,14 @@ class IdentityMap:
         return found
 
     def pending(self, source: str, performer: int) -> int:
-        """How many pictures of a performer at a source are still to be had; first asked before any of them is."""
+        """How many pictures of a performer at a source are pending; first asked before any of them is."""
         key = (source, performer)
         if key not in self._pending:
             (self._pending[key],) = _PENDING.on(self.tx).first(source, performer)
         return self._pending[key]
 
     def had(self, picture: Picture) -> None:
-        """A picture that was still to be had is decided."""
+        """A picture that was pending is decided."""
         key = (picture.ref.source, picture.performer)
         if key in self._pending:
             self._pending[key] -= 1

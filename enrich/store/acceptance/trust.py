@@ -96,7 +96,7 @@ class Judging:
     def again(self, performer: int, *, done_with: Iterable[str] = ()) -> None:
         """Judge all that waits of a performer, until nothing changes any more.
 
-        ``done_with``: sources of low trust whose pictures of the performer are judged whatever is still to be had.
+        ``done_with``: sources of low trust whose pictures of the performer are judged whatever is pending.
         """
         if not self.work.loaded.candidates(performer, self.policy.model):
             return

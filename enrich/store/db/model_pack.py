@@ -68,7 +68,7 @@ def model_problem(connection: Connection, model: str, dims: Mapping[str, int]) -
         return (
             f"the database holds vectors of model pack {specs[0].model}, MODEL_PACK is {model}; "
             "vectors of two packs cannot be compared: set MODEL_PACK back, use another DATA_DIR, "
-            "or have all faces embedded anew: `scrapy index --reembed`"
+            "or embed all faces again: `scrapy index --reembed`"
         )
     held = {spec.recogniser: spec.dim for spec in specs}
     if held != dict(dims):

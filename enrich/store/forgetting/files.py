@@ -1,6 +1,6 @@
 """Takes who was forgotten out of the files: job directories, backups, reports, indices, exports, the database's own.
 
-What is to be done is written down in the transaction that forgets (``meta.forgetting``) and struck out step by step, so
+What is to be done is written down in the transaction that forgets (``meta.forgetting``) and deleted step by step, so
 that whoever comes next, with whatever command, ends what a killed process has begun. It names nobody: every step makes
 a file anew from the database, or removes it.
 """
@@ -214,7 +214,7 @@ def _file(engine: Engine, places: Places) -> list[str]:
         busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
     if busy:
         raise StoreError(f"{path}-wal: another program is reading the database: end it, then run `scrapy forget`")
-    return [f"{path}: written anew, {path.stat().st_size:,} bytes"]
+    return [f"{path}: rewritten, {path.stat().st_size:,} bytes"]
 
 
 _STEPS: Mapping[str, Callable[[Engine, Places], list[str]]] = {

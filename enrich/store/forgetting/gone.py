@@ -1,4 +1,4 @@
-"""Performers whom their stash-box no longer has: entered when it says so, struck out when they are back."""
+"""Performers whom their stash-box no longer has: recorded when it says so, deleted when they reappear."""
 
 from __future__ import annotations
 

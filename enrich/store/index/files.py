@@ -131,7 +131,7 @@ def _read_passport(path: Path) -> dict[str, Any]:
 def _marked(passport: Mapping[str, Any]) -> FaceIds:
     said = passport.get("marked", [])
     if not isinstance(said, list) or not all(isinstance(face, int) for face in said):
-        raise UnusableIndex("the faces that are marked in it cannot be told")
+        raise UnusableIndex("the faces marked in it cannot be determined")
     return np.array(said, np.int64)
 
 

@@ -128,7 +128,7 @@ def _gone(connection: Connection, loaded: LoadedIndex, wanted: FaceIds, *, thoro
     if np.intersect1d(loaded.marked, wanted).size:
         raise UnusableIndex("faces are marked deleted in it that the database has")
     if gone.size and gone.max() > last_face_id(connection):  # its number is still to be given to another face
-        raise UnusableIndex("it has faces that the database has never had")
+        raise UnusableIndex("it has faces that were never in the database")
     marked = gone.size + loaded.marked.size
     if marked > (0 if thoroughly else MOST_MARKED * (loaded.faces.size + loaded.marked.size)):
         raise UnusableIndex("it has faces that the database no longer has")

@@ -41,7 +41,7 @@ class Wanted:
 class Progress:
     """How far a database is on its way to the pack ``model``. ``open``: not tried yet; by source.
 
-    ``lost``: by reason. ``failed``: could not be had, the first of them to be tried again at ``next_try_at``.
+    ``lost``: by reason. ``failed``: could not be fetched, the first of them to be tried again at ``next_try_at``.
     """
 
     model: str
@@ -124,7 +124,7 @@ def lose_face(tx: Connection, face_id: int, model: str, reason: Loss, *, now: da
 
 
 def fail_face(tx: Connection, face_id: int, model: str, error: str, *, now: datetime | None = None) -> bool:
-    """Enter that a face's picture could not be had this time, and when to try again; False as for ``lose_face``."""
+    """Enter that a face's picture could not be fetched this time, and when to try again; False as for ``lose_face``."""
     row = _row(tx, face_id, model)
     attempts = (row.attempts if row else 0) + 1
     again = utc_in(retry_seconds(attempts), utc_text(now))

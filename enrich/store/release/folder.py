@@ -1,6 +1,6 @@
 """A folder that is replaced whole or not at all: built beside its place, then swapped in by one rename.
 
-``RENAME_EXCHANGE`` of Linux swaps two folders in one step. Where it cannot be had (some network file systems, other
+``RENAME_EXCHANGE`` of Linux swaps two folders in one step. Where it is not available (some network file systems, other
 systems) the old folder is moved aside first: killed between the two renames, the next ``claimed`` puts it back.
 """
 

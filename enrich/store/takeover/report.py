@@ -68,7 +68,7 @@ class TakeOver:
         if plan.lost:
             yield f"  {len(plan.lost)} of them cannot be fetched, they have no address: {_ranges(plan.lost)}"
         if plan.nobodys:
-            yield f"  {len(plan.nobodys)} not taken: nobody can tell whose they are: {_ranges(plan.nobodys)}"
+            yield f"  {len(plan.nobodys)} not imported: it is unknown whose they are: {_ranges(plan.nobodys)}"
         yield from _conflicts(arrivals.conflicts)
         if self.backup is not None:
             yield f"the database as it was before: {self.backup}"

@@ -1,4 +1,4 @@
-"""What an old Stash Sense database may hold, to values: ``None`` for whatever cannot be meant."""
+"""What an old Stash Sense database may hold, to values: ``None`` for invalid values."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Judged:
         return decision
 
     def pending(self, source: str, *names: str, galleries: int = 1) -> None:
-        """Enter pictures that are still to be had, from so many galleries in turn."""
+        """Enter pictures that are pending, from so many galleries in turn."""
         refs = [
             ImageRef(
                 source=source, image_url=f"https://{source}.example/{name}.jpg", performer_id=self.performer,

@@ -91,7 +91,7 @@ def say(voy: Path, **changed: Any) -> None:
         (damage_other_dimension, "dimensions"),
         (damage_other_model, "another model"),
         (damage_other_database, "another database"),
-        (damage_future, "never had"),
+        (damage_future, "never in the database"),
         (damage_other_marks, "not what the file beside it says"),
         (damage_nothing_beside, "missing"),
         (damage_torn_beside, "damaged"),
