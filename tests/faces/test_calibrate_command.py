@@ -83,6 +83,7 @@ def test_two_recognisers_and_two_groups(run: Run, tiny: Path, images: Path, tmp_
         for label, count in (("1", 117), ("2-3", 54), ("4+", 38)):
             line = next(line for line in part.splitlines() if line.startswith(f"  {label:6} proposed"))
             assert f"0 of {count} (at most {100 * at_most(0, count):.2g} %)" in line
+        assert "  least_norm: " in part
         groups = part.split("by group")[1]
         assert groups.count("  east ") == groups.count("  west ") == 3
         assert "  west             2       4+     0 of 2 (at most 78 %)" in groups, "dot has two pictures, none has six"
@@ -106,6 +107,9 @@ def test_two_recognisers_and_two_groups(run: Run, tiny: Path, images: Path, tmp_
     (copy / "pack.yaml").write_text(yaml.safe_dump(described))
     pack = load_pack(str(copy), tmp_path)
     assert pack.fingerprint == load_pack(str(tiny), tmp_path).fingerprint, "vectors stay what they are"
+    norms = embed_labelled(FaceEngine(pack, "cpu"), labelled_pictures(images)).norms
+    for spec in pack.recognisers:
+        assert spec.least_norm == pytest.approx(0.98 * norms[spec.name].min(), abs=0.011), "just below all of them"
     assert [set(spec.match_distances) for spec in pack.recognisers] == [{1, 2, 4}, {1, 2, 4}]
     with PillowImage.open(drawing) as drawn:
         drawn.load()

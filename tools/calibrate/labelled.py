@@ -7,7 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +40,8 @@ class Labelled:
 class Sample:
     """The n pictures with one face, and what was made of them.
 
-    ``people`` (n,): the person's number. ``vectors``: recogniser -> float32 (n, dim). ``confidences``: of all faces
+    ``people`` (n,): the person's number. ``vectors``: recogniser -> float32 (n, dim), L2 norm 1. ``norms``: recogniser
+    -> float32 (n,), the norms that they had before. ``confidences``: of all faces
     that were found alone. ``decoys``: the highest confidence on each picture once its tiles are shuffled, 0 without.
     ``left_out``: name -> why. ``digest``: sha256 over names and sha256s of the n files, sorted by name.
     """
@@ -48,6 +49,7 @@ class Sample:
     pictures: tuple[Labelled, ...]
     people: npt.NDArray[np.int64]
     vectors: Mapping[str, FloatArray]
+    norms: Mapping[str, FloatArray]
     confidences: FloatArray
     decoys: FloatArray
     left_out: Mapping[str, str]
@@ -117,6 +119,10 @@ def embed_labelled(engine: FaceEngine, pictures: Sequence[Labelled]) -> Sample:
             spec.name: np.array([one.vectors[spec.name] for _, one in kept], dtype=np.float32).reshape(-1, spec.dim)
             for spec in engine.pack.recognisers
         },
+        norms={
+            spec.name: np.array([one.norms[spec.name] for _, one in kept], dtype=np.float32)
+            for spec in engine.pack.recognisers
+        },
         confidences=np.array([one.confidence for _, one in kept], dtype=np.float32),
         decoys=np.array([one.decoy for _, one in kept], dtype=np.float32),
         left_out=left_out,
@@ -127,7 +133,8 @@ def embed_labelled(engine: FaceEngine, pictures: Sequence[Labelled]) -> Sample:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Seen:
     sha256: str
-    vectors: Mapping[str, FloatArray]
+    vectors: Mapping[str, FloatArray] = field(default_factory=dict)
+    norms: Mapping[str, float] = field(default_factory=dict)
     confidence: float = 0.0
     decoy: float = 0.0
     left_out: str | None = None
@@ -165,15 +172,17 @@ def _see(engine: FaceEngine, picture: Labelled) -> _Seen:
     found = engine.analyse(Image(ref=ImageRef(source="calibrate", image_url=picture.name, performer_id=0), body=body))
     sha256 = hashlib.sha256(body).hexdigest()
     if not isinstance(found, DetectedImage):
-        return _Seen(sha256=sha256, vectors={}, left_out=found.reason.replace("_", " "))
+        return _Seen(sha256=sha256, left_out=found.reason.replace("_", " "))
     certain = sum(face.confidence >= engine.pack.min_detection_confidence for face in found.faces)
     if not found.faces or certain > 1:
-        return _Seen(sha256=sha256, vectors={}, left_out=f"{certain} faces" if certain else "no face")
+        return _Seen(sha256=sha256, left_out=f"{certain} faces" if certain else "no face")
     face = found.faces[0]
+    raw = {name: rows[0] for name, rows in engine.embed_raw([face.crop]).items()}
     rgb = _shuffled(decode(body), max(1, int(face.size_px / TILES_PER_FACE)))
     return _Seen(
         sha256=sha256,
-        vectors={name: rows[0] for name, rows in engine.embed([face.crop]).items()},
+        vectors=engine.units(raw),
+        norms={name: float(np.linalg.norm(vector)) for name, vector in raw.items()},
         confidence=face.confidence,
         decoy=engine.detect(rgb).best,
     )

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from enrich.errors import ConfigError, EnrichError
 
 if TYPE_CHECKING:
     from enrich.faces.pack import ModelPack, RecogniserSpec
+    from enrich.items import FloatArray
     from tools.calibrate.distances import Confidence, Result
     from tools.calibrate.labelled import Sample
     from tools.calibrate.trials import Share
@@ -88,7 +92,15 @@ def snippet(pack: ModelPack, sample: Sample, detector: Confidence, results: Mapp
         for rate in RATES[1:]:
             lines.append(f"    # For {_rate(rate)}: {_distances(result.proposed[rate])}")
             lines += [f"    # {line}" for line in _costs(result, rate)]
+        norms = sample.norms[spec.name]
+        lines.append(f"    # 2 % below the least norm of {len(norms)} faces; a shorter vector is unrecognisable.")
+        lines.append(f"    least_norm: {least_norm(norms)}")
     return "\n".join(lines) + "\n"
+
+
+def least_norm(norms: FloatArray) -> float:
+    """The floor below which a face counts as unrecognisable: 2 % below the least norm of the n norms, float32 (n,)."""
+    return floor(98 * float(norms.min())) / 100
 
 
 def _costs(result: Result, rate: float) -> Iterator[str]:
@@ -139,6 +151,11 @@ def _print_result(spec: RecogniserSpec, result: Result, sample: Sample) -> None:
         print(f"  * too few comparisons to say so ({needs}): the distance below which there is no false match")
     for rate in RATES:
         print(f"  match_distances for {_rate(rate)}: {_distances(result.proposed[rate])}")
+    norms = sample.norms[spec.name]
+    print(
+        f"  least_norm: {least_norm(norms)} proposed, {spec.least_norm or 'none'} now; "
+        f"the faces' norms: {norms.min():.2f} to {norms.max():.2f}, {np.median(norms):.2f} in the middle"
+    )
     if sample.groups:
         _print_groups(result, sample)
 
