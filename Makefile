@@ -52,7 +52,7 @@ check: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# The whole suite with the coverage of enrich/, of crawls in processes of their own too; the floor is in pyproject.toml.
+# The whole suite with the coverage of enrich/, of crawls in processes of their own too.
 coverage: $(INSTALLED_DEV)
 	$(BIN)/scrapy models pull opencv_zoo
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
